@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which instruction sets this CPU runs, and the names of the kernel paths built for them.
+#ifndef TEALIGHT_BASE_CPU_FEATURES_H_
+#define TEALIGHT_BASE_CPU_FEATURES_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace tealight {
+
+// A kernel path. Every path gives the same bits; kScalar defines them.
+enum class Isa : uint8_t { kScalar = 0, kArmNeon, kX86Avx2, kX86Avx512 };
+
+/// "scalar", "arm_neon", "x86_avx2", "x86_avx512".
+const char* IsaName(Isa isa);
+/// The i-th path that is compiled in and that this CPU runs, best first; false past the last (scalar is the last).
+bool SupportedIsa(size_t i, Isa* isa);
+/// Threads that a session uses by default: the number of the fastest cores, at most 4, at least 1.
+uint32_t DefaultThreads();
+
+}  // namespace tealight
+
+#endif  // TEALIGHT_BASE_CPU_FEATURES_H_

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Foreign models to ir.Graph, one folder per source."""
