@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by tools/demo, tools/test and tools/check: brings a Debian-like machine with Python 3.11 to where the
+# project builds and runs. Everything is idempotent; what is there already costs seconds.
+# Sets: ROOT, PY (the environment's python).
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+PY="$ROOT/.venv/bin/python"
+export CMAKE_GENERATOR=Ninja PIP_DISABLE_PIP_VERSION_CHECK=1
+
+say() { printf '\033[36m== %s\033[0m\n' "$*"; }
+
+# need_packages NAME...: Debian packages; installs those that are missing, or says which ones a non-root user lacks.
+need_packages() {
+  local missing=()
+  for name in "$@"; do
+    dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'install ok installed' || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local sudo=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+      sudo=(sudo)
+    else
+      echo "system packages: ${missing[*]} not installed, expected them present; ask an administrator to run: apt-get install ${missing[*]}" >&2
+      return 1
+    fi
+  fi
+  say "installing system packages: ${missing[*]}"
+  "${sudo[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+find_python() {
+  local candidate
+  for candidate in python3.11 python3.12 python3.13 python3; do
+    if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+      echo "$candidate"
+      return 0
+    fi
+  done
+  echo "python: none of 3.11 or newer on PATH, expected one; install python3.11 and python3.11-venv" >&2
+  return 1
+}
+
+# make_environment EXTRAS: the virtual environment at .venv with the project's dependencies ("" or "dev").
+make_environment() {
+  local stamp="$ROOT/.venv/.stamp-${1:-run}" digest python
+  digest="$(sha256sum "$ROOT/pyproject.toml" | cut -c1-16)"
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$digest" ] && return 0
+  python="$(find_python)"
+  if [ ! -x "$PY" ]; then
+    say "creating the virtual environment .venv"
+    "$python" -m venv "$ROOT/.venv"
+  fi
+  say "installing Python packages${1:+ (with $1 extras)}"
+  "$PY" - "$ROOT/pyproject.toml" "$1" >"$ROOT/.venv/requirements.txt" <<'PYTHON'
+import sys, tomllib
+project = tomllib.load(open(sys.argv[1], "rb"))["project"]
+print("\n".join(project["dependencies"] + (project["optional-dependencies"][sys.argv[2]] if sys.argv[2] else [])))
+PYTHON
+  "$PY" -m pip install -q -r "$ROOT/.venv/requirements.txt"
+  # The source tree itself, so that .venv/bin/python and .venv/bin/tealight always run what is checked out.
+  "$PY" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' | while read -r site; do echo "$ROOT/sdk" >"$site/tealight.pth"; done
+  printf '#!%s\nimport sys\n\nfrom tealight.cli import main\n\nsys.exit(main())\n' "$PY" >"$ROOT/.venv/bin/tealight"
+  chmod +x "$ROOT/.venv/bin/tealight"
+  echo "$digest" >"$stamp"
+}
+
+# build_native NAME [cmake arguments]: configures and builds build/NAME.
+build_native() {
+  local name="$1"
+  shift
+  say "building the runtime: $name"
+  mkdir -p "$ROOT/build"
+  if ! { cmake -S "$ROOT/native" -B "$ROOT/build/$name" -DPython3_EXECUTABLE="$PY" "$@" && cmake --build "$ROOT/build/$name"; } >"$ROOT/build/$name.log" 2>&1; then
+    tail -n 60 "$ROOT/build/$name.log" >&2
+    echo "build $name: failed, expected success; the whole log is build/$name.log" >&2
+    return 1
+  fi
+}
+
+HOST_PACKAGES=(g++ cmake ninja-build ccache flatbuffers-compiler libflatbuffers-dev)
+ARM64_PACKAGES=(g++-aarch64-linux-gnu qemu-user)
+TEST_PACKAGES=(libgtest-dev g++-arm-linux-gnueabihf clang-19 llvm-19 shellcheck)
