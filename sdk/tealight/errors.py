@@ -49,5 +49,5 @@ class BundleError(TealightError):
     """A .tea file is damaged or needs a newer version."""
 
 
-class RuntimeFailure(TealightError):
+class RuntimeFailure(TealightError):  # noqa: N818 (the name is public)
     """A run was refused or failed."""

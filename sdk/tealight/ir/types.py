@@ -32,7 +32,7 @@ class DType(enum.Enum):
 
     @property
     def label(self) -> str:
-        """The name users see: "float32", "int8" …"""
+        """The name users see, such as "float32" or "int8"."""
         return self.name.lower()
 
     @property
