@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo's main job: a trained text recogniser, from ONNX to a bundle, read on the desktop and as arm64 code.
+
+The model is PP-OCRv4's recogniser (Apache-2.0), taken from the rapidocr-onnxruntime wheel on first use; it reads one
+line of text from a picture that this script draws.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+import time
+import zipfile
+
+import numpy as np
+import onnx
+from PIL import Image, ImageDraw, ImageFont
+from rich.console import Console
+from rich.table import Table
+
+import tealight
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CACHE = ROOT / "build" / "demo"
+WHEEL = "rapidocr-onnxruntime==1.4.4"
+MODEL = "rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
+HEIGHT, WIDTH = 48, 320
+TEXT = "Tealight: one bundle, every phone"
+DEVICES = ("host", "cortex-a53", "cortex-a76", "arm64-max")
+
+console = Console()
+
+
+def fetch_model() -> pathlib.Path:
+    """Returns the path of the model, taken from its wheel once."""
+    path = CACHE / pathlib.Path(MODEL).name
+    if not path.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(CACHE), WHEEL]
+        if subprocess.run(command).returncode:
+            sys.exit(f"{WHEEL}: not downloaded, expected it from the package index; check the network and try again")
+        with zipfile.ZipFile(next(CACHE.glob("*.whl"))) as wheel:
+            path.write_bytes(wheel.read(MODEL))
+    return path
+
+
+def draw(text: str) -> np.ndarray:
+    """Returns a picture of the text as the model wants it: float32[1, 3, 48, 320], BGR, (x - 127.5) / 127.5."""
+    image = Image.new("RGB", (WIDTH, HEIGHT), "white")
+    size = 30.0
+    while ImageDraw.Draw(image).textlength(text, ImageFont.load_default(size)) > WIDTH - 12:
+        size -= 0.5
+    font = ImageFont.load_default(size)
+    ImageDraw.Draw(image).text((6, HEIGHT / 2), text, "black", font, anchor="lm")
+    image.save(CACHE / "input.png")
+    pixels = np.asarray(image, np.float32)[:, :, ::-1]
+    return np.ascontiguousarray(((pixels - 127.5) / 127.5).transpose(2, 0, 1)[None])
+
+
+def alphabet(path: pathlib.Path) -> list[str]:
+    """Returns the characters of the classes; class 0 is the blank."""
+    properties = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
+    return ["", *properties["character"].splitlines(), " "]
+
+
+def read(probabilities: np.ndarray, characters: list[str]) -> str:
+    """Returns the text of the best path: repeats merged, blanks dropped (CTC, Graves 2006)."""
+    best = probabilities[0].argmax(axis=1)
+    keep = (best != 0) & (best != np.concatenate([[-1], best[:-1]]))
+    return "".join(characters[i] for i in best[keep])
+
+
+def main() -> int:
+    path = fetch_model()
+    picture, characters = draw(TEXT), alphabet(path)
+    bundle = CACHE / "recogniser.tea"
+    console.print(f"[cyan]==[/] building {bundle.relative_to(ROOT)} from {path.name}")
+    start = time.perf_counter()
+    report = tealight.build(str(path), str(bundle), shapes={"x": [1, 3, HEIGHT, WIDTH]})
+    console.print(report)
+    console.print(f"built in {time.perf_counter() - start:.1f} s\n")
+
+    table = Table(title="one bundle, the same bits")
+    for column in ("where", "runs as", "time", "reads", "bits"):
+        table.add_column(column)
+    first: np.ndarray | None = None
+    passed = True
+    for device in DEVICES:
+        with tealight.Session(str(bundle), device=device) as session:
+            outputs = session.run({"x": picture})
+            start = time.perf_counter()
+            (result,) = session.run({"x": picture}).values()
+            elapsed = (time.perf_counter() - start) * 1e3
+        first = result if first is None else first
+        same = bool(np.array_equal(first, result)) and len(outputs) == 1
+        text = read(result, characters)
+        passed &= same and text == TEXT
+        emulated = "" if device == "host" else " (emulated)"
+        table.add_row(
+            device, "x86-64" if device == "host" else "arm64", f"{elapsed:.1f} ms{emulated}", text,
+            "[green]identical" if same else "[red]different",
+        )  # fmt: skip
+    console.print(table)
+    console.print(f"the picture: {(CACHE / 'input.png').relative_to(ROOT)}")
+    return write_comparison(path, bundle, picture) if passed else 1
+
+
+def write_comparison(path: pathlib.Path, bundle: pathlib.Path, picture: np.ndarray) -> int:
+    """Prints the layers that differ most from the reference and writes the HTML report."""
+    comparison = tealight.compare(str(path), str(bundle), {"x": picture})
+    console.print(comparison)
+    report = bundle.with_suffix(".html")
+    command = [sys.executable, "-m", "tealight.cli", "inspect", str(bundle), "--html", str(report)]
+    code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
+    if code == 0:
+        console.print(f"the report: {report.relative_to(ROOT)}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
