@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import pathlib
 import pkgutil
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -69,11 +70,11 @@ class OpDef:
 
     # ---- what a definition writes ----
 
-    def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType | Sequence[TensorType]:
+    def infer(self, *inputs: Any, **attrs: Any) -> TensorType | Sequence[TensorType]:
         """Returns the result types; raises self.error(...) when the operands do not fit."""
         raise NotImplementedError
 
-    def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray | Sequence[np.ndarray]:
+    def reference(self, *inputs: Any, **attrs: Any) -> np.ndarray | Sequence[np.ndarray]:
         """Computes the results with NumPy: the readable definition."""
         raise NotImplementedError
 
@@ -85,7 +86,19 @@ class OpDef:
         """Returns the multiply-accumulates of one run; 0 for ops that do none."""
         return 0
 
+    def layout(self, node: Node, operand: str) -> Layout:
+        """Returns the packed layout of a constant operand; overridden where it depends on the node."""
+        return self.layouts.get(operand, Layout.PLAIN)
+
+    def layout_groups(self, node: Node) -> int:
+        """Returns how many groups dim 0 of the packed operands has."""
+        return 1
+
     # ---- what the tools call ----
+
+    def operand_name(self, i: int) -> str:
+        """Returns the name of operand i without its mark; a variadic last one repeats."""
+        return self.inputs[min(i, len(self.inputs) - 1)].rstrip("?*") if self.inputs else ""
 
     def complete(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Returns attrs with the defaults filled in; raises when one is unknown or missing."""
@@ -131,9 +144,7 @@ def register(cls: type[OpDef]) -> type[OpDef]:
 
 def load_all() -> None:
     """Imports every op file of this folder."""
-    import tealight.ops
-
-    for module in sorted(m.name for m in pkgutil.iter_modules(tealight.ops.__path__)):
+    for module in sorted(m.name for m in pkgutil.iter_modules([str(pathlib.Path(__file__).parent)])):
         if not module.startswith("_"):
             importlib.import_module(f"tealight.ops.{module}")
 

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The packed layouts of constants, both ways. native/schema/bundle.fbs defines each; logical shapes are of ops.fbs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tealight.errors import TealightError
+from tealight.ir.types import Layout
+
+LANES = 16
+
+
+def pack(array: np.ndarray, layout: Layout, groups: int = 1, attrs: dict[str, Any] | None = None) -> np.ndarray:
+    """Returns the packed elements, C-contiguous.
+
+    Args:
+        array: The logical constant.
+        layout: Its layout.
+        groups: Groups of dim 0.
+        attrs: Attributes of the op that reads it (strides and the like, which some layouts depend on).
+    """
+    if layout is Layout.PLAIN:
+        return np.ascontiguousarray(array)
+    n = array.shape[0] if array.ndim else 0
+    if array.ndim == 0 or groups < 1 or n % groups:
+        raise TealightError(
+            f"layout {layout.name.lower()}: shape {array.shape}, dim 0 must divide into {groups} groups"
+        )
+    if layout is Layout.PAD_N16:
+        return _pad(array.reshape(groups, -1), 1)
+    if layout is Layout.GEMM_N16:
+        return _gemm(array.reshape(groups, n // groups, -1))
+    if layout is Layout.DWCONV_C16:
+        return np.ascontiguousarray(_gemm(array.reshape(1, n, -1))[0])
+    if layout is Layout.CONV_TRANSPOSE_N16:
+        return _conv_transpose(array, groups, attrs or {})
+    raise TealightError(f"layout {layout.name.lower()}: not packed by this version, expected another layout")
+
+
+def unpack(
+    data: np.ndarray, layout: Layout, shape: tuple[int, ...], groups: int = 1, attrs: dict[str, Any] | None = None
+) -> np.ndarray:
+    """Returns the logical constant of a packed one (data: its elements in file order)."""
+    if layout is Layout.PLAIN:
+        return data.reshape(shape)
+    n = shape[0] // groups
+    k = math.prod(shape[1:])
+    if layout is Layout.PAD_N16:
+        return data.reshape(groups, -1)[:, :n].reshape(shape)
+    if layout is Layout.GEMM_N16:
+        return _ungemm(data, groups, n, k).reshape(shape)
+    if layout is Layout.DWCONV_C16:
+        return _ungemm(data, 1, shape[0], k).reshape(shape)
+    if layout is Layout.CONV_TRANSPOSE_N16:
+        return _unconv_transpose(data, shape, groups, attrs or {})
+    raise TealightError(f"layout {layout.name.lower()}: not read by this version, expected another layout")
+
+
+def packed_elements(layout: Layout, shape: tuple[int, ...], groups: int = 1) -> int:
+    """Returns how many elements the packed form of a logical shape has."""
+    if layout is Layout.PLAIN:
+        return math.prod(shape)
+    n = -(-(shape[0] // groups) // LANES) * LANES
+    if layout is Layout.PAD_N16:
+        return groups * n
+    if layout is Layout.WINOGRAD_N16:
+        raise TealightError("layout winograd_n16: its size depends on the tile, expected another layout")
+    return groups * n * math.prod(shape[1:])
+
+
+def _pad(array: np.ndarray, axis: int) -> np.ndarray:
+    """Pads one axis with zeros to a multiple of 16."""
+    more = -array.shape[axis] % LANES
+    widths = [(0, more if i == axis else 0) for i in range(array.ndim)]
+    return np.ascontiguousarray(np.pad(array, widths))
+
+
+def _gemm(array: np.ndarray) -> np.ndarray:
+    """[g, n, k] -> [g, ceil(n/16), k, 16]."""
+    padded = _pad(array, 1)
+    g, n, k = padded.shape
+    return np.ascontiguousarray(padded.reshape(g, n // LANES, LANES, k).transpose(0, 1, 3, 2))
+
+
+def _ungemm(data: np.ndarray, g: int, n: int, k: int) -> np.ndarray:
+    """[g, ceil(n/16), k, 16] -> [g, n, k]."""
+    blocks = -(-n // LANES)
+    return data.reshape(g, blocks, k, LANES).transpose(0, 1, 3, 2).reshape(g, blocks * LANES, k)[:, :n]
+
+
+def _phases(shape: tuple[int, ...], attrs: dict[str, Any]) -> list[np.ndarray]:
+    """Returns for each output phase (row-major over strides) the indices of its taps, row-major over the kernel.
+
+    Tap (y, x) adds input pixel i to output pixel i * stride + tap * dilation - pad; the phase of a tap is
+    (tap * dilation) mod stride.
+    """
+    kh, kw = shape[1], shape[2]
+    sh, sw = attrs.get("strides") or (1, 1)
+    dh, dw = attrs.get("dilations") or (1, 1)
+    result = []
+    for ph in range(sh):
+        for pw in range(sw):
+            taps = [y * kw + x for y in range(kh) for x in range(kw) if y * dh % sh == ph and x * dw % sw == pw]
+            result.append(np.array(taps, np.int64))
+    return result
+
+
+def _conv_transpose(array: np.ndarray, groups: int, attrs: dict[str, Any]) -> np.ndarray:
+    oc, kh, kw, c = array.shape
+    taps = array.reshape(groups, oc // groups, kh * kw, c)
+    parts = []
+    for g in range(groups):
+        for phase in _phases(array.shape, attrs):
+            parts.append(_gemm(taps[g : g + 1, :, phase].reshape(1, oc // groups, -1)).reshape(-1))
+    return np.concatenate(parts) if parts else np.zeros(0, array.dtype)
+
+
+def _unconv_transpose(data: np.ndarray, shape: tuple[int, ...], groups: int, attrs: dict[str, Any]) -> np.ndarray:
+    oc, kh, kw, c = shape
+    n = oc // groups
+    out = np.zeros((groups, n, kh * kw, c), data.dtype)
+    at = 0
+    for g in range(groups):
+        for phase in _phases(shape, attrs):
+            size = -(-n // LANES) * LANES * len(phase) * c
+            out[g][:, phase] = _ungemm(data[at : at + size], 1, n, len(phase) * c)[0].reshape(n, len(phase), c)
+            at += size
+    return out.reshape(shape)
