@@ -87,13 +87,10 @@ def main() -> int:
     size = bundles[0].stat().st_size
     ratio = figures["open_rss"] / size
     slack = figures["open_private"] - figures["arena"]
-    print(
-        f"file {size / 1e6:.1f} MB; open to ready: resident +{figures['open_rss'] / 1e6:.2f} MB ({ratio:.3f}x of the file),"
-    )
-    print(
-        f"private +{figures['open_private'] / 1e6:.2f} MB (promised arena {figures['arena'] / 1e6:.2f} MB, over it {slack / 1e6:.2f} MB);"
-    )
-    print(f"first run: resident +{figures['run_rss'] / 1e6:.2f} MB, private +{figures['run_private'] / 1e6:.2f} MB")
+    mb = {k: f"{v / 1e6:.2f} MB" for k, v in figures.items()}
+    print(f"file {size / 1e6:.1f} MB, promised arena {mb['arena']}")
+    print(f"open to ready: resident +{mb['open_rss']} ({ratio:.3f}x of the file), private +{mb['open_private']}")
+    print(f"first run: resident +{mb['run_rss']}, private +{mb['run_private']}")
     return int(options.check and (ratio > 1.05 or slack > 2e6))
 
 
