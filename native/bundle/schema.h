@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one includer of the generated flatbuffer code; everybody else includes this.
+// The one includer of the generated flatbuffer code; everybody else includes this. Namespace tealight::schema, scoped
+// enums: schema::UnaryKind::relu, schema::OpAttributes::Conv2d.
 #ifndef TEALIGHT_BUNDLE_SCHEMA_H_
 #define TEALIGHT_BUNDLE_SCHEMA_H_
 

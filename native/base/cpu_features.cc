@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU detection: the compiler's cpuid builtins on x86, the architecture's baseline on ARM; big cores from sysfs.
+#include "base/cpu_features.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#if defined(__arm__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+namespace tealight {
+namespace {
+
+constexpr int kMaxCpus = 256;
+constexpr uint32_t kMaxDefaultThreads = 4;
+
+bool Runs(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar:
+      return true;
+    case Isa::kArmNeon:
+#if defined(__aarch64__)
+      return true;
+#elif defined(__arm__) && defined(__linux__)
+      return (getauxval(AT_HWCAP) & HWCAP_NEON) != 0 && (getauxval(AT_HWCAP) & HWCAP_VFPv4) != 0;
+#else
+      return false;
+#endif
+    case Isa::kX86Avx2:
+#if defined(__x86_64__)
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+#else
+      return false;
+#endif
+    case Isa::kX86Avx512:
+#if defined(__x86_64__)
+      return Runs(Isa::kX86Avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+      return false;
+#endif
+  }
+  return false;
+}
+
+constexpr Isa kBestFirst[] = {
+#ifdef TL_HAVE_X86_AVX512
+    Isa::kX86Avx512,
+#endif
+#ifdef TL_HAVE_X86_AVX2
+    Isa::kX86Avx2,
+#endif
+#ifdef TL_HAVE_ARM_NEON
+    Isa::kArmNeon,
+#endif
+    Isa::kScalar};
+
+// Reads the number in /sys/devices/system/cpu/cpu<i>/<file>; -1 when there is none.
+long ReadCpuValue(int cpu, const char* file) {
+  char path[96];
+  snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/%s", cpu, file);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  char text[32] = {};
+  const ssize_t size = read(fd, text, sizeof(text) - 1);
+  close(fd);
+  return size > 0 ? strtol(text, nullptr, 10) : -1;
+}
+
+}  // namespace
+
+const char* IsaName(Isa isa) {
+  switch (isa) {
+    case Isa::kArmNeon:
+      return "arm_neon";
+    case Isa::kX86Avx2:
+      return "x86_avx2";
+    case Isa::kX86Avx512:
+      return "x86_avx512";
+    case Isa::kScalar:
+      break;
+  }
+  return "scalar";
+}
+
+bool SupportedIsa(size_t i, Isa* isa) {
+  for (const Isa candidate : kBestFirst) {
+    if (!Runs(candidate)) continue;
+    if (i-- == 0) {
+      *isa = candidate;
+      return true;
+    }
+  }
+  return false;
+}
+
+// On big.LITTLE chips only cores of the highest capacity count. Where the capacities are not told (a desktop), every
+// core has the highest frequency or the list is empty, and all online cores count.
+uint32_t DefaultThreads() {
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  const long configured = sysconf(_SC_NPROCESSORS_CONF);
+  long best = -1;
+  uint32_t fast = 0;
+  for (int cpu = 0; cpu < configured && cpu < kMaxCpus; ++cpu) {
+    long value = ReadCpuValue(cpu, "cpu_capacity");
+    if (value < 0) value = ReadCpuValue(cpu, "cpufreq/cpuinfo_max_freq");
+    if (value < 0) continue;
+    if (value > best) {
+      best = value;
+      fast = 0;
+    }
+    if (value == best) ++fast;
+  }
+  if (fast == 0) fast = online > 0 ? static_cast<uint32_t>(online) : 1;
+  if (online > 0 && fast > static_cast<uint32_t>(online)) fast = static_cast<uint32_t>(online);
+  return fast < kMaxDefaultThreads ? fast : kMaxDefaultThreads;
+}
+
+}  // namespace tealight

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workers spin for a moment after a loop, then sleep on a condition variable. A worker that wakes late simply misses
+// the loop: the caller never waits for a sleeper, only for workers that are inside.
+#include "base/thread_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <atomic>
+#include <new>
+
+namespace tealight {
+namespace {
+
+constexpr int64_t kSpinNs = 40000;    // about twice the gap between two instructions' loops
+constexpr int kPausesPerCheck = 32;   // between two looks at the clock
+constexpr int kPausesBeforeYield = 2000;
+constexpr size_t kChunksPerThread = 4;
+
+inline void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+  __asm__ volatile("yield");
+#endif
+}
+
+int64_t NowNs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
+}
+
+}  // namespace
+
+// The loop's fields may be written only while `open` is 0 and `inside` is 0. A worker enters by raising `inside` and
+// then reading `open`; the caller leaves by clearing `open` and then reading `inside`: both orders are sequentially
+// consistent, so either the worker sees a closed loop or the caller sees the worker.
+struct ThreadPool::State {
+  alignas(64) std::atomic<uint32_t> open{0};  // the loop's number while it can be entered, else 0
+  std::atomic<bool> stop{false};
+  alignas(64) std::atomic<uint32_t> inside{0};
+  alignas(64) std::atomic<size_t> next{0};
+  alignas(64) Body body = nullptr;
+  void* context = nullptr;
+  size_t items = 0;
+  size_t chunk = 0;
+  uint32_t number = 0;
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+  std::atomic<uint32_t> sleepers{0};
+  size_t workers = 0;
+  struct Worker {
+    State* state;
+    size_t thread;
+    pthread_t handle;
+  };
+  Worker* worker = nullptr;
+
+  bool Ready(uint32_t last) {
+    const uint32_t now = open.load();
+    return (now != 0 && now != last) || stop.load();
+  }
+
+  void Wait(uint32_t last) {
+    const int64_t deadline = NowNs() + kSpinNs;
+    do {
+      for (int i = 0; i < kPausesPerCheck; ++i) {
+        if (Ready(last)) return;
+        Pause();
+      }
+    } while (NowNs() < deadline);
+    pthread_mutex_lock(&mutex);
+    sleepers.fetch_add(1);
+    while (!Ready(last)) pthread_cond_wait(&wake, &mutex);
+    sleepers.fetch_sub(1);
+    pthread_mutex_unlock(&mutex);
+  }
+
+  void WakeSleepers() {
+    if (sleepers.load() == 0) return;
+    pthread_mutex_lock(&mutex);
+    pthread_cond_broadcast(&wake);
+    pthread_mutex_unlock(&mutex);
+  }
+
+  void Work(size_t thread) {
+    for (;;) {
+      const size_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
+      if (begin >= items) return;
+      body(context, thread, begin, items - begin < chunk ? items : begin + chunk);
+    }
+  }
+
+  static void* Main(void* argument) {
+    Worker* self = static_cast<Worker*>(argument);
+    State* state = self->state;
+    uint32_t last = 0;
+    for (;;) {
+      state->Wait(last);
+      if (state->stop.load()) return nullptr;
+      state->inside.fetch_add(1);
+      const uint32_t now = state->open.load();
+      if (now != 0) {
+        last = now;
+        state->Work(self->thread);
+      }
+      state->inside.fetch_sub(1);
+    }
+  }
+};
+
+bool ThreadPool::Start(size_t threads) {
+  Stop();
+  if (threads <= 1) return true;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, 64, sizeof(State)) != 0) return false;
+  state_ = new (memory) State;
+  state_->worker = static_cast<State::Worker*>(calloc(threads - 1, sizeof(State::Worker)));
+  if (state_->worker == nullptr) {
+    Stop();
+    return false;
+  }
+  sigset_t all, old;  // signals are the application's: its handlers do not run on our threads
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  bool good = true;
+  for (size_t i = 0; i + 1 < threads && good; ++i) {
+    State::Worker* worker = &state_->worker[i];
+    worker->state = state_;
+    worker->thread = i + 1;
+    good = pthread_create(&worker->handle, nullptr, State::Main, worker) == 0;
+    if (good) ++state_->workers;
+  }
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  if (!good) {
+    Stop();
+    return false;
+  }
+  num_threads_ = threads;
+  return true;
+}
+
+void ThreadPool::Stop() {
+  if (state_ == nullptr) return;
+  state_->stop.store(true);
+  state_->WakeSleepers();
+  for (size_t i = 0; i < state_->workers; ++i) pthread_join(state_->worker[i].handle, nullptr);
+  free(state_->worker);
+  pthread_cond_destroy(&state_->wake);
+  pthread_mutex_destroy(&state_->mutex);
+  state_->~State();
+  free(state_);
+  state_ = nullptr;
+  num_threads_ = 1;
+}
+
+void ThreadPool::Run(size_t items, size_t grain, Body body, void* context) {
+  if (items == 0) return;
+  if (num_threads_ == 1 || items <= grain) {
+    body(context, 0, 0, items);
+    return;
+  }
+  const size_t share = (items - 1) / (num_threads_ * kChunksPerThread) + 1;
+  State* state = state_;
+  state->body = body;
+  state->context = context;
+  state->items = items;
+  state->chunk = share > grain ? share : grain;
+  state->next.store(0);
+  if (++state->number == 0) state->number = 1;
+  state->open.store(state->number);
+  state->WakeSleepers();
+  state->Work(0);
+  state->open.store(0);
+  for (int pauses = 0; state->inside.load() != 0; ++pauses) {
+    if (pauses < kPausesBeforeYield) {
+      Pause();
+    } else {
+      sched_yield();
+    }
+  }
+}
+
+}  // namespace tealight

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# Makes registry.inc, the list of ops in the order of union OpAttributes: TL_OP(name) where backends/cpu/ops/<name>.cc
+# is built, TL_NO_OP(name) where it is not. Sets TL_OP_SOURCES and TL_REGISTRY_INC.
+
+set(schema_file "${CMAKE_CURRENT_SOURCE_DIR}/schema/ops.fbs")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${schema_file}")
+file(GLOB op_files CONFIGURE_DEPENDS backends/cpu/ops/*.cc)
+file(READ "${schema_file}" schema_text)
+string(REGEX MATCH "union OpAttributes {([^}]*)}" unused "${schema_text}")
+string(REGEX MATCHALL "[A-Za-z0-9]+" op_tables "${CMAKE_MATCH_1}")
+
+set(TL_OP_SOURCES "")
+set(registry "")
+set(op_names "")
+foreach(table IN LISTS op_tables)
+  string(REGEX REPLACE "([A-Z])" "_\\1" name "${table}")  # MaxPool2d -> _Max_Pool2d -> max_pool2d
+  string(REGEX REPLACE "^_" "" name "${name}")
+  string(TOLOWER "${name}" name)
+  list(APPEND op_names "${name}")
+  set(file "${CMAKE_CURRENT_SOURCE_DIR}/backends/cpu/ops/${name}.cc")
+  if(file IN_LIST op_files AND (NOT TL_OPS OR name IN_LIST TL_OPS))
+    string(APPEND registry "TL_OP(${name})\n")
+    list(APPEND TL_OP_SOURCES "${file}")
+  else()
+    string(APPEND registry "TL_NO_OP(${name})\n")
+  endif()
+endforeach()
+foreach(name IN LISTS TL_OPS)
+  if(NOT name IN_LIST op_names)
+    message(FATAL_ERROR "TL_OPS: found '${name}', expected one of ${op_names}")
+  endif()
+endforeach()
+# A file here that is no op's holds what several ops share.
+foreach(file IN LISTS op_files)
+  get_filename_component(name "${file}" NAME_WE)
+  if(NOT name IN_LIST op_names)
+    list(APPEND TL_OP_SOURCES "${file}")
+  endif()
+endforeach()
+set(TL_REGISTRY_INC "${CMAKE_CURRENT_BINARY_DIR}/generated/registry.inc")
+file(CONFIGURE OUTPUT "${TL_REGISTRY_INC}" CONTENT "${registry}")
