@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// 8 lanes of AVX2 with FMA and F16C. Included by vec.h only.
+#ifndef TEALIGHT_BASE_SIMD_X86_AVX2_H_
+#define TEALIGHT_BASE_SIMD_X86_AVX2_H_
+
+#include <immintrin.h>
+
+namespace tealight {
+namespace TL_ISA {
+
+constexpr size_t kLanes = 8;
+struct F32 {
+  __m256 v;
+};
+struct I32 {
+  __m256i v;
+};
+struct M32 {
+  __m256 v;  // all ones or all zeros in each lane
+};
+
+// The first n of 8 lanes.
+TL_INLINE __m256i RawTail(size_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+TL_INLINE F32 Load(const float* p) { return {_mm256_loadu_ps(p)}; }
+TL_INLINE F32 LoadPartial(const float* p, size_t n, F32 fill) {
+  const __m256i tail = RawTail(n);
+  return {_mm256_blendv_ps(fill.v, _mm256_maskload_ps(p, tail), _mm256_castsi256_ps(tail))};
+}
+TL_INLINE void Store(float* p, F32 a) { _mm256_storeu_ps(p, a.v); }
+TL_INLINE void StorePartial(float* p, F32 a, size_t n) { _mm256_maskstore_ps(p, RawTail(n), a.v); }
+TL_INLINE F32 Splat(float x) { return {_mm256_set1_ps(x)}; }
+TL_INLINE I32 LoadI32(const int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+TL_INLINE void StoreI32(int32_t* p, I32 a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v); }
+TL_INLINE I32 SplatI32(int32_t x) { return {_mm256_set1_epi32(x)}; }
+
+TL_INLINE F32 Add(F32 a, F32 b) { return {_mm256_add_ps(a.v, b.v)}; }
+TL_INLINE F32 Sub(F32 a, F32 b) { return {_mm256_sub_ps(a.v, b.v)}; }
+TL_INLINE F32 Mul(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
+TL_INLINE F32 Div(F32 a, F32 b) { return {_mm256_div_ps(a.v, b.v)}; }
+TL_INLINE F32 Sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
+TL_INLINE F32 Fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+TL_INLINE F32 Fnma(F32 a, F32 b, F32 c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
+TL_INLINE F32 Abs(F32 a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+TL_INLINE F32 Neg(F32 a) { return {_mm256_xor_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+TL_INLINE F32 RoundEven(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+TL_INLINE F32 Floor(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
+TL_INLINE F32 Ceil(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)}; }
+TL_INLINE F32 Trunc(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)}; }
+TL_INLINE F32 ClampMin(F32 x, F32 lo) { return {_mm256_max_ps(lo.v, x.v)}; }
+TL_INLINE F32 ClampMax(F32 x, F32 hi) { return {_mm256_min_ps(hi.v, x.v)}; }
+TL_INLINE F32 Max(F32 a, F32 b) {
+  return {_mm256_blendv_ps(_mm256_max_ps(b.v, a.v), b.v, _mm256_cmp_ps(b.v, b.v, _CMP_UNORD_Q))};
+}
+TL_INLINE F32 Min(F32 a, F32 b) {
+  return {_mm256_blendv_ps(_mm256_min_ps(b.v, a.v), b.v, _mm256_cmp_ps(b.v, b.v, _CMP_UNORD_Q))};
+}
+
+TL_INLINE M32 CmpLt(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+TL_INLINE M32 CmpLe(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
+TL_INLINE M32 CmpGt(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GT_OQ)}; }
+TL_INLINE M32 CmpGe(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ)}; }
+TL_INLINE M32 CmpEq(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
+TL_INLINE M32 CmpNe(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_NEQ_UQ)}; }
+TL_INLINE F32 Select(M32 m, F32 a, F32 b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
+TL_INLINE I32 Select(M32 m, I32 a, I32 b) { return {_mm256_blendv_epi8(b.v, a.v, _mm256_castps_si256(m.v))}; }
+TL_INLINE M32 And(M32 a, M32 b) { return {_mm256_and_ps(a.v, b.v)}; }
+TL_INLINE M32 Or(M32 a, M32 b) { return {_mm256_or_ps(a.v, b.v)}; }
+TL_INLINE M32 Xor(M32 a, M32 b) { return {_mm256_xor_ps(a.v, b.v)}; }
+TL_INLINE M32 AndNot(M32 a, M32 b) { return {_mm256_andnot_ps(b.v, a.v)}; }
+TL_INLINE bool Any(M32 m) { return _mm256_movemask_ps(m.v) != 0; }
+TL_INLINE bool All(M32 m) { return _mm256_movemask_ps(m.v) == 0xff; }
+
+TL_INLINE I32 BitsOf(F32 a) { return {_mm256_castps_si256(a.v)}; }
+TL_INLINE F32 FloatOf(I32 a) { return {_mm256_castsi256_ps(a.v)}; }
+TL_INLINE F32 ToFloat(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
+TL_INLINE I32 ToInt(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }
+TL_INLINE I32 ToIntTrunc(F32 a) { return {_mm256_cvttps_epi32(a.v)}; }
+
+TL_INLINE I32 Add(I32 a, I32 b) { return {_mm256_add_epi32(a.v, b.v)}; }
+TL_INLINE I32 Sub(I32 a, I32 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
+TL_INLINE I32 Mul(I32 a, I32 b) { return {_mm256_mullo_epi32(a.v, b.v)}; }
+TL_INLINE I32 Max(I32 a, I32 b) { return {_mm256_max_epi32(a.v, b.v)}; }
+TL_INLINE I32 Min(I32 a, I32 b) { return {_mm256_min_epi32(a.v, b.v)}; }
+TL_INLINE I32 And(I32 a, I32 b) { return {_mm256_and_si256(a.v, b.v)}; }
+TL_INLINE I32 Or(I32 a, I32 b) { return {_mm256_or_si256(a.v, b.v)}; }
+TL_INLINE I32 Xor(I32 a, I32 b) { return {_mm256_xor_si256(a.v, b.v)}; }
+TL_INLINE I32 AndNot(I32 a, I32 b) { return {_mm256_andnot_si256(b.v, a.v)}; }
+TL_INLINE M32 CmpLt(I32 a, I32 b) { return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(b.v, a.v))}; }
+TL_INLINE M32 CmpGt(I32 a, I32 b) { return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(a.v, b.v))}; }
+TL_INLINE M32 CmpEq(I32 a, I32 b) { return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(a.v, b.v))}; }
+template <int n>
+TL_INLINE I32 ShiftLeft(I32 a) {
+  return {_mm256_slli_epi32(a.v, n)};
+}
+template <int n>
+TL_INLINE I32 ShiftRight(I32 a) {
+  return {_mm256_srli_epi32(a.v, n)};
+}
+template <int n>
+TL_INLINE I32 ShiftRightArith(I32 a) {
+  return {_mm256_srai_epi32(a.v, n)};
+}
+
+TL_INLINE F32 LoadHalf(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+TL_INLINE void StoreHalf(uint16_t* p, F32 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+}
+TL_INLINE F32 LoadHalfPartial(const uint16_t* p, size_t n) {
+  uint16_t buffer[8] = {};
+  memcpy(buffer, p, n * sizeof(uint16_t));
+  return LoadHalf(buffer);
+}
+TL_INLINE void StoreHalfPartial(uint16_t* p, F32 a, size_t n) {
+  uint16_t buffer[8];
+  StoreHalf(buffer, a);
+  memcpy(p, buffer, n * sizeof(uint16_t));
+}
+
+}  // namespace TL_ISA
+}  // namespace tealight
+
+#endif  // TEALIGHT_BASE_SIMD_X86_AVX2_H_
