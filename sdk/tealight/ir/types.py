@@ -56,7 +56,7 @@ class DType(enum.Enum):
         return _FROM_NUMPY[np.dtype(dtype)]
 
 
-_NUMPY = {
+_NUMPY: dict[DType, np.dtype] = {
     d: np.dtype({"BFLOAT16": ml_dtypes.bfloat16, "INT4": ml_dtypes.int4, "UINT4": ml_dtypes.uint4}.get(d.name, d.label))
     for d in DType
 }

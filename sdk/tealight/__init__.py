@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tealight: on-device inference. One compact bundle, every phone, the same numbers.
+
+>>> import tealight
+>>> tealight.build("model.onnx", "model.tea")
+>>> with tealight.Session("model.tea") as session:
+...     y = session.run({"x": x})["y"]
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tealight.errors import (
+    BundleError,
+    ImportModelError,
+    QuantizeError,
+    RuntimeFailure,
+    TealightError,
+    UnsupportedOpError,
+    VerifyError,
+)
+
+if TYPE_CHECKING:
+    from tealight._build import BuildReport, build
+    from tealight._compare import compare
+    from tealight.emulator.session import Session
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BuildReport",
+    "BundleError",
+    "ImportModelError",
+    "QuantizeError",
+    "RuntimeFailure",
+    "Session",
+    "TealightError",
+    "UnsupportedOpError",
+    "VerifyError",
+    "__version__",
+    "build",
+    "compare",
+]
+
+# Loaded on first use, so that importing the package stays fast and pulls in no framework.
+_LAZY = {
+    "BuildReport": "tealight._build",
+    "Session": "tealight.emulator.session",
+    "build": "tealight._build",
+    "compare": "tealight._compare",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'tealight' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

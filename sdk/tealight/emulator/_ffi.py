@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""libtealight through cffi: the declarations are read from tealight.h itself, nothing is typed twice."""
+
+from __future__ import annotations
+
+import functools
+import os
+import pathlib
+import sys
+from typing import Any
+
+import tealight
+from tealight.errors import BundleError, RuntimeFailure, TealightError
+
+
+def native_file(name: str) -> pathlib.Path:
+    """Returns a file of the native build, looked for along the package's path (editable installs have two)."""
+    override = os.environ.get("TEALIGHT_NATIVE_DIR")
+    folders = [pathlib.Path(override)] if override else [pathlib.Path(p) / "_native" for p in tealight.__path__]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise TealightError(
+        f"native runtime: {name} not found in {[str(f) for f in folders]}, expected it from the build; "
+        "run `cmake --preset host && cmake --build build/host`, or tools/test, or install the wheel"
+    )
+
+
+@functools.cache
+def load() -> tuple[Any, Any]:
+    """Returns (ffi, lib)."""
+    import cffi
+
+    text = native_file("tealight.h").read_text(encoding="utf-8")
+    begin, end = text.index("/* cdef-begin */"), text.index("/* cdef-end */")
+    ffi = cffi.FFI()
+    ffi.cdef(text[begin:end].replace("TL_API ", ""))
+    suffix = {"darwin": "libtealight.dylib", "win32": "tealight.dll"}.get(sys.platform, "libtealight.so")
+    return ffi, ffi.dlopen(str(native_file(suffix)))
+
+
+def raise_error(ffi: Any, error: Any, prefix: str = "") -> None:
+    """Raises what a tl_error says."""
+    message = prefix + ffi.string(error.message).decode("utf-8", "replace")
+    code = int(error.code)
+    raise (BundleError if 200 <= code < 300 else RuntimeFailure)(message)
+
+
+def _names(function: str) -> list[str]:
+    ffi, lib = load()
+    names: list[str] = []
+    while (name := getattr(lib, function)(len(names))) != ffi.NULL:
+        names.append(ffi.string(name).decode())
+    return names
+
+
+def isa_names() -> list[str]:
+    """Returns the kernel paths that this library and CPU have, best first."""
+    return _names("tl_isa_name")
+
+
+def op_names() -> list[str]:
+    """Returns the ops of this library."""
+    return _names("tl_op_name")
