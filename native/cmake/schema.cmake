@@ -2,8 +2,7 @@
 # Generates the schema's code with flatc at build time; none of it is committed.
 #   C++:    <build>/generated/{ops,bundle}_generated.h, namespace tealight::schema, scoped enums
 #           (schema::UnaryKind::relu, schema::OpAttributes::Conv2d); included through bundle/schema.h.
-#   Python: package tealight.bundle._schema, one module per table with the object API:
-#           from tealight.bundle._schema.Bundle import Bundle, BundleT
+#   Python: <TL_PYTHON_SCHEMA_DIR>/bundle.bfbs, the schema as data, which tealight.bundle reads tables with.
 # Sets TL_GENERATED_DIR, TL_PYTHON_SCHEMA_DIR, TL_FLATBUFFERS_INCLUDE and the target tealight_schema.
 
 find_program(TL_FLATC flatc REQUIRED)
@@ -28,13 +27,12 @@ if(TL_DEV_TREE)
 else()
   set(TL_PYTHON_SCHEMA_DIR "${CMAKE_CURRENT_BINARY_DIR}/python/tealight/bundle/_schema")
 endif()
-set(script "${CMAKE_CURRENT_SOURCE_DIR}/cmake/python_schema.cmake")
 add_custom_command(
-  OUTPUT "${TL_PYTHON_SCHEMA_DIR}/__init__.py"
-  COMMAND ${CMAKE_COMMAND} "-DFLATC=${TL_FLATC}" "-DSCHEMAS=${schemas}" "-DOUT=${TL_PYTHON_SCHEMA_DIR}"
-          "-DWORK=${CMAKE_CURRENT_BINARY_DIR}/python_raw" -P "${script}"
-  DEPENDS ${schemas} "${script}"
+  OUTPUT "${TL_PYTHON_SCHEMA_DIR}/bundle.bfbs"
+  COMMAND ${CMAKE_COMMAND} -E make_directory "${TL_PYTHON_SCHEMA_DIR}"
+  COMMAND ${TL_FLATC} --binary --schema -o "${TL_PYTHON_SCHEMA_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}/schema/bundle.fbs"
+  DEPENDS ${schemas}
   VERBATIM)
 if(TL_DEV_TREE OR TL_PYTHON_WHEEL)
-  add_custom_target(tealight_python_schema ALL DEPENDS "${TL_PYTHON_SCHEMA_DIR}/__init__.py")
+  add_custom_target(tealight_python_schema ALL DEPENDS "${TL_PYTHON_SCHEMA_DIR}/bundle.bfbs")
 endif()
