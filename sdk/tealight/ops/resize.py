@@ -82,10 +82,9 @@ def tap_weights(
     return first.astype(np.int64), w
 
 
-def resized(size: int, scale: float, roi: tuple[float, float] | None) -> int:
-    """Returns the size that a scale gives."""
-    span = 1.0 if roi is None else roi[1] - roi[0]
-    return int(np.floor(size * span * scale))
+def resized(size: int, scale: float) -> int:
+    """Returns the size that a scale gives: a float32 product, as in ONNX's shape inference and ONNX Runtime."""
+    return int(np.floor(np.float32(size) * np.float32(scale)))
 
 
 @register
@@ -127,8 +126,7 @@ class Resize(OpDef):
         if given.const is not None and given.const.size != len(axes):
             raise self.error("scales or sizes", found=given, expected=f"[{len(axes)}]")
         shape: list[Dim] = list(x.shape)
-        crop = attrs["coordinate_mode"] == "tf_crop_and_resize"
-        if given.const is None or (crop and scales is not None and (roi is None or roi.const is None)):
+        if given.const is None:
             for d in axes:
                 shape[d] = fresh_dim()
             return TensorType(x.dtype, tuple(shape))
@@ -137,7 +135,7 @@ class Resize(OpDef):
                 value = given.const.reshape(-1)[i].item()
                 if scales is None and not attrs["keep_aspect_ratio"]:
                     shape[d] = int(value)
-                elif not (scales is not None and value == 1.0 and not crop):
+                elif not (scales is not None and value == 1.0):
                     size = x.shape[d]
                     shape[d] = derived_dim("resize", size, str(value)) if scales is not None else fresh_dim()
             return TensorType(x.dtype, tuple(shape))
@@ -145,7 +143,6 @@ class Resize(OpDef):
             [int(x.shape[d]) for d in axes],
             None if scales is None else scales.const,
             None if sizes is None else sizes.const,
-            None if roi is None else roi.const,
             attrs,
         )
         for d, size in zip(axes, dims, strict=True):
@@ -157,7 +154,6 @@ class Resize(OpDef):
         dims: list[int],
         scales: np.ndarray | None,
         sizes: np.ndarray | None,
-        roi: np.ndarray | None,
         attrs: dict[str, Any],
     ) -> tuple[list[int], list[float]]:
         """Returns the new size and the scale of each resized axis."""
@@ -166,9 +162,7 @@ class Resize(OpDef):
             values = [float(s) for s in scales]
             if any(not 0 < s < 1e9 for s in values):
                 raise self.error("scales", found=values, expected="positive numbers")
-            crop = attrs["coordinate_mode"] == "tf_crop_and_resize"
-            spans = [None if not crop or roi is None else (float(roi[i]), float(roi[k + i])) for i in range(k)]
-            return [resized(n, s, r) for n, s, r in zip(dims, values, spans, strict=True)], values
+            return [resized(n, s) for n, s in zip(dims, values, strict=True)], values
         assert sizes is not None
         wanted = [int(s) for s in sizes]
         if any(s < 0 or (n == 0 and s > 0) for n, s in zip(dims, wanted, strict=True)):
@@ -184,7 +178,7 @@ class Resize(OpDef):
         x, roi, scales, sizes = (*inputs, None, None, None)[:4]
         assert x is not None
         axes = normal_axes(attrs["axes"] or range(x.ndim), x.ndim) or []
-        dims, ratios = self._plan([x.shape[d] for d in axes], scales, sizes, roi, attrs)
+        dims, ratios = self._plan([x.shape[d] for d in axes], scales, sizes, attrs)
         crop = attrs["coordinate_mode"] == "tf_crop_and_resize"
         y, outside = x, np.zeros([1] * x.ndim, bool)
         for i, axis in enumerate(axes):
@@ -254,8 +248,8 @@ class Resize(OpDef):
             by((1, 4, 4, 2), [1, 1], mode="linear", **hw),
         ]  # fmt: skip
         cases += [
-            by((1, 10), [1, s], coordinate_mode=c, nearest_mode=n)
-            for s in (0.65, 2.3)
+            by((1, 10), sizes=[1, s], coordinate_mode=c, nearest_mode=n)
+            for s in (6, 23)
             for c in ("half_pixel", "asymmetric", "align_corners", "tf_half_pixel_for_nn")
             for n in _NEAREST
         ]
