@@ -238,8 +238,8 @@ class Resize(OpDef):
             by((2, 5, 6), sizes=[3, 8, 6], mode="cubic", coordinate_mode="asymmetric"),
             by((1, 6, 8, 3), sizes=[7, 8], keep_aspect_ratio=1, mode="linear", **hw),
             by((1, 6, 8, 3), sizes=[7, 8], keep_aspect_ratio=2, **hw),
-            by((1, 8, 8, 5), [0.8, 0.8], mode="linear", coordinate_mode="tf_crop_and_resize",
-               roi=[0.2, -0.3, 0.9, 1.2], extrapolation_value=9.5, **hw),
+            by((1, 8, 8, 5), sizes=[6, 6], mode="linear", coordinate_mode="tf_crop_and_resize",
+               roi=[0.2, -0.28, 0.9, 1.2], extrapolation_value=9.5, **hw),
             by((1, 8, 8, 5), sizes=[4, 1], coordinate_mode="tf_crop_and_resize", roi=[0.5, 0.0, 0.1, 1.0], **hw),
             by(np.arange(120, dtype=np.uint8).reshape(1, 5, 8, 3), [2, 2], **hw),
             by(np.arange(120).reshape(1, 5, 8, 3), sizes=[3, 11], **hw),
@@ -249,7 +249,7 @@ class Resize(OpDef):
         ]  # fmt: skip
         cases += [
             by((1, 10), sizes=[1, s], coordinate_mode=c, nearest_mode=n)
-            for s in (6, 23)
+            for s in (7, 23)
             for c in ("half_pixel", "asymmetric", "align_corners", "tf_half_pixel_for_nn")
             for n in _NEAREST
         ]
