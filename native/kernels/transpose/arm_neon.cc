@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Transposes for arm_neon.
+#define TL_ISA arm_neon
+#include "kernels/transpose/transpose.h"
+
+#include "kernels/transpose/generic.h"
+
+namespace tealight {
+
+const TransposeKernels* TransposeKernels_arm_neon() { return &arm_neon::kTransposeKernels; }
+
+}  // namespace tealight

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Transposes for x86_avx2.
+#define TL_ISA x86_avx2
+#include "kernels/transpose/transpose.h"
+
+#include "kernels/transpose/generic.h"
+
+namespace tealight {
+
+const TransposeKernels* TransposeKernels_x86_avx2() { return &x86_avx2::kTransposeKernels; }
+
+}  // namespace tealight
