@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tealight.bundle import _codec, layouts
+from tealight.bundle import _codec, layouts, verify
 from tealight.bundle.format import IDENTIFIER, Bundle, Header, Instruction, Program, Symbol, Tensor
 from tealight.errors import BundleError
 from tealight.ir.types import DType, Layout
@@ -17,7 +17,7 @@ from tealight.ir.types import DType, Layout
 _LAYOUTS = {layout.name.lower(): layout for layout in Layout}
 
 
-def load(source: str | os.PathLike[str] | bytes | memoryview, *, check_sha: bool = False) -> Bundle:
+def read_bundle(source: str | os.PathLike[str] | bytes | memoryview, *, check_sha: bool = False) -> Bundle:
     """Reads and checks a bundle.
 
     Args:
@@ -27,8 +27,6 @@ def load(source: str | os.PathLike[str] | bytes | memoryview, *, check_sha: bool
     Raises:
         BundleError: The file cannot be read, is damaged or too new.
     """
-    from tealight.bundle import verify
-
     data, name = read_source(source)
     header = verify.check_header(data, name, check_sha=check_sha)
     bundle = decode(data, header)
@@ -68,8 +66,6 @@ def decode(data: memoryview, header: Header) -> Bundle:
 
 
 def _constants(data: memoryview, header: Header, spans: list[dict[str, Any]]) -> list[np.ndarray]:
-    from tealight.bundle import verify
-
     verify.check_spans([(c["offset"], c["size"]) for c in spans], header)
     return [np.frombuffer(data, np.uint8, c["size"], c["offset"]) for c in spans]
 

@@ -41,7 +41,7 @@ class ReferenceSession:
         keep_intermediates: bool = False,
         profile: bool = False,
     ) -> None:
-        self.bundle = bundle if isinstance(bundle, Bundle) else reader.load(bundle)
+        self.bundle = bundle if isinstance(bundle, Bundle) else reader.read_bundle(bundle)
         if not 0 <= entry_point < len(self.bundle.entry_points):
             raise TealightError(f"entry point {entry_point}: expected one of {self.bundle.entry_points}")
         self.program = self.bundle.programs[self.bundle.entry_points[entry_point][1]]

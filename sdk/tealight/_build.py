@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tealight.build(): source model -> import -> passes -> lower -> bundle file."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.util
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import tealight
+from tealight.bundle import writer
+from tealight.emulator.types import suggestion
+from tealight.errors import BundleError, ImportModelError, QuantizeError, TealightError
+from tealight.ir.graph import Graph
+from tealight.ir.verify import verify
+from tealight.lower.emit import Emitted, emit
+
+RECIPES = ("float32",)
+
+#: Called as progress(stage, step, steps) while a build goes on.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass
+class PassChange:
+    """What one pass did: rewrites, nodes left, seconds."""
+
+    name: str
+    rewrites: int
+    nodes: int
+    seconds: float
+
+
+@dataclasses.dataclass
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+        output: The file.
+        source: Name of the source model.
+        recipe: As asked for.
+        nodes_imported: Nodes after import.
+        nodes: Nodes of the bundle.
+        passes: What each pass did, in order.
+        macs: Multiply-accumulates of one run, where shapes are fixed.
+        constants_bytes: Weights in the file.
+        arena_bytes: Activation memory of a run; None where shapes are not fixed.
+        arena_lower_bound: The least that any plan could reach.
+        file_bytes: Size of the file.
+        is_static: Whether all shapes are fixed.
+        inputs: Name and type of each input.
+        outputs: Name and type of each output.
+        notes: (node, text): remarks of the compiler.
+        seconds: Time of the whole build.
+    """
+
+    output: str
+    source: str
+    recipe: str
+    nodes_imported: int
+    nodes: int
+    passes: list[PassChange]
+    macs: int
+    constants_bytes: int
+    arena_bytes: int | None
+    arena_lower_bound: int | None
+    file_bytes: int
+    is_static: bool
+    inputs: list[str]
+    outputs: list[str]
+    notes: list[tuple[str, str]]
+    seconds: float
+
+    def __str__(self) -> str:
+        """Returns the report as a few lines of text."""
+        arena = "decided at run time (open shapes)"
+        if self.arena_bytes is not None:
+            arena = f"{self.arena_bytes:,} bytes (lower bound {self.arena_lower_bound:,})"
+        changed = [p for p in self.passes if p.rewrites]
+        return "\n".join([
+            f"{self.source} -> {self.output}: {self.file_bytes:,} bytes in {self.seconds:.1f} s, recipe {self.recipe}",
+            f"  nodes:   {self.nodes_imported} imported, {self.nodes} in the bundle, {self.macs:,} MACs",
+            f"  weights: {self.constants_bytes:,} bytes",
+            f"  arena:   {arena}",
+            f"  passes:  {', '.join(f'{p.name} {p.rewrites}' for p in changed) or 'none changed anything'}",
+            *(f"  note:    {node + ': ' if node else ''}{text}" for node, text in self.notes),
+        ])  # fmt: skip
+
+
+@dataclasses.dataclass
+class _Options:
+    """The keyword options of build(); unknown ones are refused."""
+
+    shapes: Mapping[str, Sequence[int | str]] | None = None
+    name: str = "main"
+    labels: Sequence[str] | Mapping[str, Sequence[str]] | None = None
+    image: Mapping[str, Any] | None = None
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    progress: Progress | None = None
+    passes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> _Options:
+        known = [f.name for f in dataclasses.fields(cls)]
+        for key in options:
+            if key not in known:
+                raise TealightError(f"build option {key!r}: unknown, expected one of {known}{suggestion(key, known)}")
+        return cls(**options)
+
+    def step(self, stage: str, i: int, n: int) -> None:
+        if self.progress is not None:
+            self.progress(stage, i, n)
+
+
+def build(
+    model: Any,
+    output: str | os.PathLike[str],
+    recipe: str = "float32",
+    calibration: Iterable[Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> BuildReport:
+    """Compiles a model into a bundle.
+
+    >>> report = tealight.build("model.onnx", "model.tea", shapes={"x": [1, 3, 224, 224]})
+
+    Args:
+        model: Path of an .onnx file, or an onnx.ModelProto.
+        output: The .tea file to write; it is there whole or not at all.
+        recipe: "float32".
+        calibration: Not used by float32.
+        options: shapes: {input: dims} to fix open dims (a name keeps one open); name: of the entry point;
+            labels: texts of the classes, or {output: texts}; image: how an input is made from a picture (input, mean,
+            scale, order, layout); metadata: {key: text}; passes: options of the passes; progress: a callable
+            (stage, step, steps).
+
+    Returns:
+        What was done.
+
+    Raises:
+        ImportModelError: The model cannot be read.
+        UnsupportedOpError: It holds ops that have no import; all of them are named.
+        QuantizeError: The recipe is unknown.
+        BundleError: The output cannot be written.
+    """
+    start = time.perf_counter()
+    chosen = _Options.of(options)
+    if recipe not in RECIPES:
+        raise QuantizeError(f"recipe {recipe!r}: unknown, expected one of {list(RECIPES)}{suggestion(recipe, RECIPES)}")
+    target = pathlib.Path(output)
+    _check_target(target)
+    chosen.step("import", 0, 1)
+    source, digest = _identify(model)
+    graph = import_model(model, chosen.shapes)
+    graph.name = chosen.name
+    nodes_imported = _count(graph)
+    changes = optimise(graph, chosen.passes, chosen.progress)
+    chosen.step("lower", 0, 1)
+    emitted = emit(
+        graph,
+        labels=_labels(chosen.labels, graph),
+        images=_images(chosen.image, graph),
+        metadata={str(k): str(v) for k, v in chosen.metadata.items()},
+        provenance={
+            "source_name": source, "source_sha256": digest, "tool_version": tealight.__version__, "recipe": recipe,
+        },
+    )  # fmt: skip
+    chosen.step("write", 0, 1)
+    data = writer.to_bytes(emitted.bundle)
+    writer.write(target, data)
+    seconds = time.perf_counter() - start
+    return _report(str(target), source, recipe, graph, nodes_imported, changes, emitted, len(data), seconds)
+
+
+def import_model(model: Any, shapes: Mapping[str, Sequence[int | str]] | None = None) -> Graph:
+    """Returns the graph of a source model, checked."""
+    if isinstance(model, tuple):
+        raise ImportModelError("model: a pair of paths (Caffe2), expected an ONNX file; this version imports ONNX only")
+    if not isinstance(model, (str, os.PathLike)) and not hasattr(model, "SerializeToString"):
+        raise ImportModelError(
+            f"model: {type(model).__name__}, expected the path of an .onnx file or an onnx.ModelProto; "
+            "export a PyTorch module with torch.onnx.export first"
+        )
+    from tealight.frontends import onnx as frontend
+
+    graph = frontend.load(model, shapes=shapes)
+    verify(graph)
+    return graph
+
+
+def optimise(graph: Graph, options: Mapping[str, Any], progress: Progress | None = None) -> list[PassChange]:
+    """Runs the passes in place."""
+    if importlib.util.find_spec("tealight.passes.pipeline") is None:
+        return []
+    from tealight.passes import pipeline
+
+    results = pipeline.run(graph, progress=progress, **options)
+    return [PassChange(r.name, r.rewrites, r.nodes, r.seconds) for r in results]
+
+
+def _check_target(target: pathlib.Path) -> None:
+    """Raises early when the output clearly cannot be written; writing itself may still fail."""
+    if target.is_dir():
+        raise BundleError(f"output {str(target)!r}: is a folder, expected a file name")
+    if not target.parent.is_dir():
+        raise BundleError(f"output {str(target)!r}: folder {str(target.parent)!r} does not exist; make it first")
+
+
+def _identify(model: Any) -> tuple[str, str]:
+    """Returns the name and digest of the source; no part of its path but the last."""
+    if isinstance(model, (str, os.PathLike)):
+        path = pathlib.Path(model)
+        try:
+            with open(path, "rb") as f:
+                return path.name, hashlib.file_digest(f, "sha256").hexdigest()
+        except OSError as e:
+            raise ImportModelError(f"model {str(path)!r}: {e.strerror}, expected an ONNX file that can be read") from e
+    if hasattr(model, "SerializeToString"):
+        data = model.SerializeToString(deterministic=True)
+        return model.graph.name or "model", hashlib.sha256(data).hexdigest()
+    return type(model).__name__, ""
+
+
+def _count(graph: Graph) -> int:
+    return sum(1 + sum(_count(body) for body in node.subgraphs.values()) for node in graph.nodes)
+
+
+def _labels(labels: Sequence[str] | Mapping[str, Sequence[str]] | None, graph: Graph) -> dict[str, list[str]]:
+    if labels is None:
+        return {}
+    known = [v.name for v in graph.outputs]
+    if not isinstance(labels, Mapping):
+        labels = {known[0]: labels} if known else {}
+    for name in labels:
+        if name not in known:
+            raise TealightError(f"labels of {name!r}: not an output, expected one of {known}{suggestion(name, known)}")
+    return {name: [str(t) for t in texts] for name, texts in labels.items()}
+
+
+_IMAGE_KEYS = ("input", "mean", "scale", "order", "layout", "height", "width", "channels")
+
+
+def _images(image: Mapping[str, Any] | None, graph: Graph) -> list[dict[str, Any]]:
+    """Returns the ImageInput table; sizes come from the input's shape where they are not given."""
+    if image is None:
+        return []
+    for key in image:
+        if key not in _IMAGE_KEYS:
+            raise TealightError(f"image {key!r}: unknown, expected {list(_IMAGE_KEYS)}{suggestion(key, _IMAGE_KEYS)}")
+    known = {v.name: v for v in graph.inputs}
+    name = image.get("input") or next((v.name for v in graph.inputs if len(v.shape) == 4), "")
+    if name not in known:
+        raise TealightError(f"image input {name!r}: not an input, expected one of {list(known)}")
+    dims = known[name].shape
+    layout = image.get("layout") or ("NHWC" if len(dims) == 4 and dims[3] in (1, 3, 4) else "NCHW")
+    if layout not in ("NHWC", "NCHW"):
+        raise TealightError(f"image layout: {layout!r}, expected 'NHWC' or 'NCHW'")
+    sizes = dict(zip(layout, dims, strict=False))
+
+    def size(key: str, letter: str) -> int:
+        dim = image.get(key, sizes.get(letter))
+        return dim if isinstance(dim, int) else 0
+
+    channels = size("channels", "C")
+    order = image.get("order") or ("GRAY" if channels == 1 else "RGB")
+    if order not in ("RGB", "BGR", "GRAY"):
+        raise TealightError(f"image order: {order!r}, expected 'RGB', 'BGR' or 'GRAY'")
+    return [{
+        "input": name, "height": size("height", "H"), "width": size("width", "W"), "channels": channels,
+        "layout": layout, "channel_order": order, "mean": _numbers(image.get("mean", 0.0), channels, "mean"),
+        "scale": _numbers(image.get("scale", 1.0), channels, "scale"),
+    }]  # fmt: skip
+
+
+def _numbers(value: Any, channels: int, key: str) -> list[float]:
+    """Returns one number per channel."""
+    numbers = [float(v) for v in value] if isinstance(value, Sequence) or hasattr(value, "__len__") else [float(value)]
+    if len(numbers) not in (1, channels):
+        raise TealightError(f"image {key}: {len(numbers)} numbers, expected 1 or {channels}")
+    return numbers * channels if len(numbers) == 1 else numbers
+
+
+def _report(
+    output: str,
+    source: str,
+    recipe: str,
+    graph: Graph,
+    nodes_imported: int,
+    changes: list[PassChange],
+    emitted: Emitted,
+    file_bytes: int,
+    seconds: float,
+) -> BuildReport:
+    from tealight import ops
+
+    bundle = emitted.bundle
+    plan = emitted.plans.get(bundle.entry_points[0][1])
+    static = bundle.programs[bundle.entry_points[0][1]].is_static
+    return BuildReport(
+        output=output,
+        source=source,
+        recipe=recipe,
+        nodes_imported=nodes_imported,
+        nodes=_count(graph),
+        passes=changes,
+        macs=sum(ops.get(n.op).macs(n) for n in graph.nodes) if static else 0,
+        constants_bytes=sum(int(c.nbytes) for c in bundle.constants),
+        arena_bytes=plan.arena_bytes if plan else None,
+        arena_lower_bound=plan.lower_bound if plan else None,
+        file_bytes=file_bytes,
+        is_static=static,
+        inputs=[f"{v.name}: {v.type}" for v in graph.inputs],
+        outputs=[f"{v.name}: {v.type}" for v in graph.outputs],
+        notes=list(bundle.notes),
+        seconds=seconds,
+    )
