@@ -78,7 +78,9 @@ def windows(x: np.ndarray, attrs: dict[str, Any], fill: float) -> list[list[np.n
     top, left, _, _ = attrs["pads"]
     n, h, w, c = x.shape
     oh, ow = (int(d) for d in output_hw(h, w, attrs))
-    padded = np.full((n, (oh - 1) * sh + dh * (kh - 1) + 1 + h, (ow - 1) * sw + dw * (kw - 1) + 1 + w, c), fill, x.dtype)
+    padded = np.full(
+        (n, (oh - 1) * sh + dh * (kh - 1) + 1 + h, (ow - 1) * sw + dw * (kw - 1) + 1 + w, c), fill, x.dtype
+    )
     bottom, right = min(h, padded.shape[1] - top), min(w, padded.shape[2] - left)
     padded[:, top : top + bottom, left : left + right] = x[:, :bottom, :right]
     return [

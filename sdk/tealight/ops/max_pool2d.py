@@ -82,8 +82,12 @@ class MaxPool2d(OpDef):
             Case([special], {"kernel_shape": k3, "pads": [1, 1, 1, 1]}, **exact),
             Case([special], {"kernel_shape": k3, "pads": [1, 1, 1, 1]}, outputs=2, **exact),
             Case([(1, 5, 6, 18)], {"kernel_shape": k2, "strides": k2, "pads": [0, 1, 1, 0]}, outputs=2, **exact),
-            Case([rng.integers(-128, 128, (1, 9, 7, 37)).astype(np.int8)], {"kernel_shape": k3, "strides": k2}, **exact),
-            Case([rng.integers(0, 256, (1, 9, 7, 70)).astype(np.uint8)], {"kernel_shape": k5, "pads": [2] * 4}, **exact),
+            Case(
+                [rng.integers(-128, 128, (1, 9, 7, 37)).astype(np.int8)], {"kernel_shape": k3, "strides": k2}, **exact
+            ),
+            Case(
+                [rng.integers(0, 256, (1, 9, 7, 70)).astype(np.uint8)], {"kernel_shape": k5, "pads": [2] * 4}, **exact
+            ),
             Case([special.astype(np.float16)], {"kernel_shape": k3, "pads": [1, 1, 1, 1]}, **exact),
             Case([(0, 4, 4, 3)], {"kernel_shape": k2}, **exact),
             Case([(1, 4, 4, 0)], {"kernel_shape": k2}, **exact),

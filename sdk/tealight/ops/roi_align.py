@@ -85,7 +85,9 @@ class RoiAlign(OpDef):
 
     def cases(self) -> list[Case]:
         """Both pools, adaptive and fixed sampling, boxes outside, inverted and empty ones."""
-        rois = np.array([[0, 0, 5, 4], [1.3, 2.2, 6.9, 7.7], [-3, -2, 4, 5], [6, 5, 20, 30], [3, 3, 3, 3], [5, 5, 2, 1]])
+        rois = np.array(
+            [[0, 0, 5, 4], [1.3, 2.2, 6.9, 7.7], [-3, -2, 4, 5], [6, 5, 20, 30], [3, 3, 3, 3], [5, 5, 2, 1]]
+        )
         boxes, batch = rois.astype(np.float32), np.array([0, 1, 0, 1, 0, 1])
         size = {"output_height": 3, "output_width": 2}
         inputs = [(2, 9, 8, 21), boxes, batch]

@@ -114,5 +114,7 @@ class Slice(OpDef):
             case(np.arange(40, dtype=np.int64).reshape(5, 8), [0], [8], [1], [3]),
             case(np.arange(60, dtype=np.int8).reshape(5, 12), [11], [-100], [1], [-1]),
             case(np.arange(60).astype(np.float16).reshape(5, 6, 2), [5], [0], [1], [-2]),
-            Case([(4, 5), np.array([1], np.int32), np.array([3], np.int32), np.array([1], np.int32)], rtol=0.0, atol=0.0),
+            Case(
+                [(4, 5), np.array([1], np.int32), np.array([3], np.int32), np.array([1], np.int32)], rtol=0.0, atol=0.0
+            ),
         ]

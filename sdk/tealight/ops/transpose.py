@@ -68,5 +68,3 @@ class Transpose(OpDef):
                 (ints(np.int16, 6, 5, 2), [1, 0, 2]),
             )
         ]
-
-
