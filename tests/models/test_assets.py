@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from models.asset_cases import Arrays, AssetCase, float32_onnx_cases, tolerance
 
 import tealight
-from models.asset_cases import AssetCase, Arrays, float32_onnx_cases, tolerance
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ASSETS = pathlib.Path(os.environ.get("TEALIGHT_ASSETS", ROOT.parent / "shared" / "assets"))
@@ -86,7 +86,7 @@ def test_same_bits(model, variant, bundles):
         np.testing.assert_array_equal(got[name], expected[name], strict=True)
 
 
-class Enough(Exception):
+class EnoughStepsError(Exception):
     """Ends a chain early."""
 
 
@@ -98,7 +98,7 @@ def run_steps(case: AssetCase, session: tealight.Session, steps: int | None) -> 
     def run(inputs: Arrays) -> Arrays:
         nonlocal count
         if steps is not None and count >= steps:
-            raise Enough
+            raise EnoughStepsError
         outputs = session.run(inputs)
         record.update({f"{name}@{count}": value for name, value in outputs.items()})
         count += 1
@@ -106,6 +106,6 @@ def run_steps(case: AssetCase, session: tealight.Session, steps: int | None) -> 
 
     try:
         case.run(run)
-    except Enough:
+    except EnoughStepsError:
         pass
     return record

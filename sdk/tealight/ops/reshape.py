@@ -17,7 +17,7 @@ class Reshape(OpDef):
 
     name = "reshape"
     inputs = ("x", "shape")
-    defaults = {"allow_zero": False}  # noqa: RUF012
+    defaults = {"allow_zero": False}
     host_inputs = ("shape",)
 
     def infer(self, x: TensorType, shape: TensorType, *, allow_zero: bool) -> TensorType:
