@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import random
+
+import pytest
+from sdk.small_graphs import FLOAT, reshape_graph
+
+from tealight.ir.graph import Graph
+from tealight.ir.types import TensorType
+from tealight.lower import plan_memory as pm
+
+
+def _overlaps(a: pm.Buffer, b: pm.Buffer) -> bool:
+    return not (a.last < b.first or b.last < a.first) and a.offset < b.offset + b.size and b.offset < a.offset + a.size
+
+
+def _random_buffers(seed: int) -> list[pm.Buffer]:
+    rng = random.Random(seed)
+    buffers = []
+    for i in range(rng.randint(1, 60)):
+        first = rng.randint(0, 50)
+        buffers.append(pm.Buffer(64 * rng.choice([0, 1, 2, 5, 40, 41, 200]), first, first + rng.randint(0, 12)))
+        buffers[-1].offset = -i
+    return buffers
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_live_buffers_never_overlap(seed):
+    buffers = _random_buffers(seed)
+    total = pm.place(buffers)
+    assert total >= pm.lower_bound(buffers)
+    for i, a in enumerate(buffers):
+        assert a.offset >= 0 and a.offset % 64 == 0 and a.offset + a.size <= total
+        for b in buffers[:i]:
+            assert not (a.size and b.size and _overlaps(a, b))
+
+
+def test_plans_are_close_to_the_bound():
+    over = []
+    for seed in range(40):
+        buffers = _random_buffers(seed)
+        over.append(pm.place(buffers) / max(pm.lower_bound(buffers), 1))
+    assert sum(over) / len(over) < 1.02 and max(over) < 1.15
+
+
+def test_same_input_same_plan():
+    first, second = _random_buffers(5), _random_buffers(5)
+    assert pm.place(first) == pm.place(second)
+    assert [b.offset for b in first] == [b.offset for b in second]
+
+
+def test_empty():
+    assert pm.place([]) == 0
+
+
+def _chain(op: str, attrs: dict, n: int) -> Graph:
+    g = Graph("main")
+    v = g.add_input("x", TensorType(FLOAT, (4, 16)))
+    for i in range(n):
+        (v,) = g.add(op, [v], attrs, name=f"n{i}", outputs=[f"v{i}"])
+    g.outputs = [v]
+    return g
+
+
+def test_chain_needs_two_buffers_out_of_place():
+    plan = pm.plan_memory(_chain("transpose", {"perm": [0, 1]}, 6))
+    assert plan.arena_bytes == plan.lower_bound == 512
+
+
+def test_chain_in_place_needs_one():
+    plan = pm.plan_memory(_chain("unary", {"kind": "relu"}, 6))
+    assert plan.arena_bytes == plan.lower_bound == 256
+
+
+def test_in_place_spares_values_that_live_on():
+    g = Graph("main")
+    x = g.add_input("x", TensorType(FLOAT, (4, 16)))
+    (a,) = g.add("transpose", [x], {"perm": [1, 0]}, name="a", outputs=["a"])
+    (b,) = g.add("unary", [a], {"kind": "relu"}, name="b", outputs=["b"])
+    (c,) = g.add("unary", [b], {"kind": "neg"}, name="c", outputs=["c"])
+    g.outputs = [a, b, c]
+    offsets = pm.plan_memory(g).offsets
+    assert len({offsets[v] for v in (a, b, c)}) == 3
+
+
+def test_reshape_shares_its_operand():
+    g = reshape_graph()
+    plan = pm.plan_memory(g)
+    t, y = g.nodes[0].outputs[0], g.nodes[1].outputs[0]
+    assert plan.offsets[t] == plan.offsets[y] and plan.arena_bytes == 128
+
+
+def test_nothing_works_in_place_on_an_aliased_value_that_is_read_later():
+    g = reshape_graph()
+    t = g.nodes[0].outputs[0]
+    y = g.outputs[0]
+    (r,) = g.add("unary", [y], {"kind": "relu"}, name="r", outputs=["r"])
+    (s,) = g.add("transpose", [t], {"perm": [0, 2, 1]}, name="s", outputs=["s"])
+    g.outputs = [r, s]
+    offsets = pm.plan_memory(g).offsets
+    assert offsets[r] != offsets[t]
