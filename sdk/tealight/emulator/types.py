@@ -61,8 +61,9 @@ class ProfileRow:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Returns "; did you mean 'x'" when a known name is close."""
-    close = difflib.get_close_matches(str(name), list(known), 1, 0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    folded = {str(k).casefold(): k for k in known}
+    close = difflib.get_close_matches(str(name).casefold(), list(folded), 1, 0.5)
+    return f"; did you mean {folded[close[0]]!r}?" if close else ""
 
 
 def check_names(given: Mapping[str, object], inputs: Sequence[TensorInfo]) -> None:
