@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graph-to-graph rewrites; pipeline.py is their order."""
+"""Graph rewrites, one file each; pipeline.py is the order in which they run."""

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A flatten before fully_connected may read its operand in any order of dims: the weights are permuted instead."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tealight.ir.graph import Node, Value
+from tealight.passes._editor import Editor, out
+from tealight.passes.simplify_movement import reshape_target
+
+
+def flatten_users(editor: Editor, reshape: Node, perm: Sequence[int]) -> list[tuple[Node, list[Node]]] | None:
+    """Returns the fully_connected nodes behind a flatten [n, d1, …] -> [n, d1 * …] and the unary nodes before each.
+
+    None when the reshape is another one, when something else reads it, or when the permutation moves dim 0.
+    """
+    x, y = reshape.inputs[0], out(reshape)
+    if x is None or perm[0] != 0 or len(y.shape) != 2 or not all(isinstance(d, int) for d in x.shape[1:]):
+        return None
+    if y.shape[1] != math.prod(int(d) for d in x.shape[1:]) or x.shape[0] != y.shape[0]:
+        return None
+    if reshape_target(y.shape) is None:
+        return None
+    found: list[tuple[Node, list[Node]]] = []
+    pending: list[tuple[Value, list[Node]]] = [(y, [])]
+    while pending:
+        value, path = pending.pop()
+        if editor.is_output(value) or not editor.users(value):
+            return None
+        for user in editor.users(value):
+            if user.op == "unary":
+                pending.append((out(user), [*path, user]))
+            elif user.op == "fully_connected" and user.inputs[0] is value and value not in user.inputs[1:]:
+                weight = user.inputs[1]
+                if weight is None or weight.const is None:
+                    return None
+                found.append((user, path))
+            else:
+                return None
+    return found or None
+
+
+def permute_flatten(editor: Editor, reshape: Node, perm: Sequence[int], permuted: Value | None) -> None:
+    """Makes a flatten read transpose(x, perm), and permutes the weights of the fully_connected nodes behind it."""
+    x = reshape.inputs[0]
+    users = flatten_users(editor, reshape, perm)
+    assert x is not None and permuted is not None and users is not None
+    dims = [int(d) for d in x.shape[1:]]
+    order = np.arange(math.prod(dims)).reshape(dims).transpose([p - 1 for p in perm[1:]]).reshape(-1)
+    for node, _ in users:
+        weight = node.inputs[1]
+        assert weight is not None and weight.const is not None
+        editor.set_input(node, 1, editor.const(weight.const[:, order], weight.name))
+    target = reshape_target(out(reshape).shape)
+    assert target is not None
+    editor.swap(
+        reshape,
+        editor.add("reshape", [permuted, editor.const(target, "shape")], {}, before=reshape, name=reshape.name),
+    )
