@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU detection: the compiler's cpuid builtins on x86, the architecture's baseline on ARM; big cores from sysfs.
+// CPU detection: cpuid on x86, the architecture's baseline on ARM; big cores from sysfs.
 #include "base/cpu_features.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #if defined(__arm__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -16,6 +19,25 @@ namespace {
 
 constexpr int kMaxCpus = 256;
 constexpr uint32_t kMaxDefaultThreads = 4;
+
+#if defined(__x86_64__)
+// cpuid by hand: the compiler's __builtin_cpu_supports brings a static initialiser along. Bits are those of Intel's
+// manual, volume 2, "CPUID": leaf 1 ecx, leaf 7 ebx; register states that the system saves: xcr0.
+bool RunsX86(bool avx512) {
+  uint32_t a = 0, b = 0, c1 = 0, d = 0, b7 = 0, c7 = 0;
+  if (__get_cpuid(1, &a, &b, &c1, &d) == 0) return false;
+  constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27, kAvx = 1u << 28, kF16c = 1u << 29;
+  constexpr uint32_t kNeeded = kFma | kOsxsave | kAvx | kF16c;
+  if ((c1 & kNeeded) != kNeeded || __get_cpuid_count(7, 0, &a, &b7, &c7, &d) == 0) return false;
+  uint32_t xcr0 = 0, high = 0;
+  __asm__ volatile("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
+  constexpr uint32_t kAvx2 = 1u << 5;
+  constexpr uint32_t kAvx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // f, dq, bw, vl
+  const uint32_t needed = avx512 ? kAvx2 | kAvx512 : kAvx2;
+  const uint32_t states = avx512 ? 0xe6 : 0x6;  // opmask, zmm high halves, zmm16-31; ymm, xmm
+  return (b7 & needed) == needed && (xcr0 & states) == states;
+}
+#endif
 
 bool Runs(Isa isa) {
   switch (isa) {
@@ -30,15 +52,9 @@ bool Runs(Isa isa) {
       return false;
 #endif
     case Isa::kX86Avx2:
-#if defined(__x86_64__)
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-#else
-      return false;
-#endif
     case Isa::kX86Avx512:
 #if defined(__x86_64__)
-      return Runs(Isa::kX86Avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+      return RunsX86(isa == Isa::kX86Avx512);
 #else
       return false;
 #endif
