@@ -96,12 +96,8 @@ TL_INLINE F32 Trunc(F32 a) {
 // fmax and fmin of the hardware order -0 below +0 and return any NaN; compare and select does as x86 does.
 TL_INLINE F32 ClampMin(F32 x, F32 lo) { return {vbslq_f32(vcgtq_f32(lo.v, x.v), lo.v, x.v)}; }
 TL_INLINE F32 ClampMax(F32 x, F32 hi) { return {vbslq_f32(vcltq_f32(hi.v, x.v), hi.v, x.v)}; }
-TL_INLINE F32 Max(F32 a, F32 b) {
-  return {vbslq_f32(vornq_u32(vcgtq_f32(b.v, a.v), vceqq_f32(b.v, b.v)), b.v, a.v)};
-}
-TL_INLINE F32 Min(F32 a, F32 b) {
-  return {vbslq_f32(vornq_u32(vcltq_f32(b.v, a.v), vceqq_f32(b.v, b.v)), b.v, a.v)};
-}
+TL_INLINE F32 Max(F32 a, F32 b) { return {vbslq_f32(vornq_u32(vcgtq_f32(b.v, a.v), vceqq_f32(b.v, b.v)), b.v, a.v)}; }
+TL_INLINE F32 Min(F32 a, F32 b) { return {vbslq_f32(vornq_u32(vcltq_f32(b.v, a.v), vceqq_f32(b.v, b.v)), b.v, a.v)}; }
 
 TL_INLINE M32 CmpLt(F32 a, F32 b) { return {vcltq_f32(a.v, b.v)}; }
 TL_INLINE M32 CmpLe(F32 a, F32 b) { return {vcleq_f32(a.v, b.v)}; }

@@ -3,7 +3,16 @@
 #ifndef TEALIGHT_BASE_SIMD_X86_AVX512_H_
 #define TEALIGHT_BASE_SIMD_X86_AVX512_H_
 
+// GCC 12 warns of its own _mm512_undefined_ps.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 namespace tealight {
 namespace TL_ISA {

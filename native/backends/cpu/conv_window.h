@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The window of a 2-d convolution over [n, h, w, c]: attributes read and checked, and where each tap of an output
+// pixel lies in memory.
+#ifndef TEALIGHT_BACKENDS_CPU_CONV_WINDOW_H_
+#define TEALIGHT_BACKENDS_CPU_CONV_WINDOW_H_
+
+#include <string.h>
+
+#include "runtime/op.h"
+
+namespace tealight {
+
+struct ConvWindow {
+  int64_t kh = 1, kw = 1, sh = 1, sw = 1, dh = 1, dw = 1;
+  int64_t top = 0, left = 0, bottom = 0, right = 0;
+};
+
+using AttributeInts = flatbuffers::Vector<int32_t>;
+
+/// Copies `count` integers of an attribute in [low, 2^31); an absent attribute leaves the defaults.
+inline Status ReadWindowList(const OpContext& context, const char* name, const AttributeInts* list, int count,
+                             int64_t low, int64_t* const* values) {
+  if (list == nullptr || list->size() == 0) return Status::Ok();
+  if (list->size() != static_cast<unsigned>(count)) {
+    return context.Error(TL_ERROR_INVALID_BUNDLE, "%s: %u values, expected %d", name, list->size(), count);
+  }
+  for (int i = 0; i < count; ++i) {
+    const int64_t value = list->Get(static_cast<unsigned>(i));
+    if (value < low) {
+      return context.Error(TL_ERROR_INVALID_BUNDLE, "%s: %lld, expected at least %lld", name,
+                           static_cast<long long>(value), static_cast<long long>(low));
+    }
+    *values[i] = value;
+  }
+  return Status::Ok();
+}
+
+/// Reads kernel_shape, strides, pads and dilations of a convolution's attribute table.
+template <typename T>
+Status ReadConvWindow(const OpContext& context, const T& attributes, ConvWindow* window) {
+  int64_t* const kernel[] = {&window->kh, &window->kw};
+  int64_t* const strides[] = {&window->sh, &window->sw};
+  int64_t* const dilations[] = {&window->dh, &window->dw};
+  int64_t* const pads[] = {&window->top, &window->left, &window->bottom, &window->right};
+  RETURN_IF_ERROR(ReadWindowList(context, "kernel_shape", attributes.kernel_shape(), 2, 1, kernel));
+  RETURN_IF_ERROR(ReadWindowList(context, "strides", attributes.strides(), 2, 1, strides));
+  RETURN_IF_ERROR(ReadWindowList(context, "dilations", attributes.dilations(), 2, 1, dilations));
+  return ReadWindowList(context, "pads", attributes.pads(), 4, 0, pads);
+}
+
+/// Checks the operands that all convolutions share: float32 x [n, h, w, c], weight [oc, kh, kw, c / group] of the
+/// given layout, bias [oc] or absent.
+inline Status CheckConvOperands(const OpContext& context, const ConvWindow& window, int64_t group, Layout layout) {
+  const Tensor* x = context.input(0);
+  const Tensor* weight = context.input(1);
+  const Tensor* bias = context.input(2);
+  if (x == nullptr || weight == nullptr || x->dtype != DType::kFloat32 || weight->dtype != DType::kFloat32) {
+    return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and weight");
+  }
+  if (x->shape.rank != 4 || weight->shape.rank != 4 || weight->layout != layout || !weight->is_constant) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "ranks %d and %d, expected x [n, h, w, c] and a packed constant weight",
+                         x->shape.rank, weight->shape.rank);
+  }
+  const int64_t oc = weight->shape[0];
+  if (group < 1 || oc % group != 0 || x->shape[3] % group != 0 || weight->shape[1] != window.kh ||
+      weight->shape[2] != window.kw || weight->shape[3] != x->shape[3] / group || weight->layout_groups != group) {
+    return context.Error(TL_ERROR_WRONG_SHAPE,
+                         "weight [%lld, %lld, %lld, %lld] does not fit x, expected [oc, kh, kw, c / group]",
+                         static_cast<long long>(oc), static_cast<long long>(weight->shape[1]),
+                         static_cast<long long>(weight->shape[2]), static_cast<long long>(weight->shape[3]));
+  }
+  if (bias != nullptr && (bias->dtype != DType::kFloat32 || bias->layout != Layout::kPlain || bias->shape.rank != 1 ||
+                          bias->shape[0] != oc)) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "bias does not fit, expected float32 [%lld]",
+                         static_cast<long long>(oc));
+  }
+  return Status::Ok();
+}
+
+/// The residual operand: absent, or float32 of the result's shape.
+inline Status CheckResidual(const OpContext& context, const Tensor* residual, const Shape& shape) {
+  if (residual == nullptr || (residual->dtype == DType::kFloat32 && residual->shape == shape)) return Status::Ok();
+  return context.Error(TL_ERROR_WRONG_SHAPE,
+                       "residual of another shape or type, expected float32 of the result's shape");
+}
+
+}  // namespace tealight
+
+#endif  // TEALIGHT_BACKENDS_CPU_CONV_WINDOW_H_

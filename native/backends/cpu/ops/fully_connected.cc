@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU fully_connected: the gemm over all leading dims of x as rows.
+#include "backends/cpu/activation.h"
+#include "backends/cpu/conv_window.h"
+#include "backends/cpu/gemm_grid.h"
+
+namespace tealight {
+namespace {
+
+struct State {
+  FusedActivation activation;
+  GemmGrid grid;
+  size_t k;
+};
+
+Status Prepare(OpContext& context) {
+  State* s = new (context.state<State>()) State();
+  RETURN_IF_ERROR(ReadActivation(context, context.attributes<schema::FullyConnected>().activation(), &s->activation));
+  const Tensor* x = context.input(0);
+  const Tensor* weight = context.input(1);
+  const Tensor* bias = context.input(2);
+  if (x == nullptr || weight == nullptr || x->dtype != DType::kFloat32 || weight->dtype != DType::kFloat32) {
+    return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and weight");
+  }
+  if (x->shape.rank < 1 || weight->shape.rank != 2 || weight->layout != Layout::kGemmN16 ||
+      weight->layout_groups != 1 || !weight->is_constant || weight->shape[1] != x->shape.back()) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "weight does not fit x, expected a packed constant [n, %lld]",
+                         static_cast<long long>(x->shape.back()));
+  }
+  if (bias != nullptr && (bias->dtype != DType::kFloat32 || bias->layout != Layout::kPlain || bias->shape.rank != 1 ||
+                          bias->shape[0] != weight->shape[0])) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "bias does not fit, expected float32 [%lld]",
+                         static_cast<long long>(weight->shape[0]));
+  }
+  Shape shape = x->shape;
+  shape[shape.rank - 1] = weight->shape[0];
+  RETURN_IF_ERROR(CheckResidual(context, context.input(3), shape));
+  RETURN_IF_ERROR(context.SetOutput(0, DType::kFloat32, shape));
+  const size_t n = static_cast<size_t>(weight->shape[0]);
+  s->k = static_cast<size_t>(weight->shape[1]);
+  s->grid = PlanGemmGrid(static_cast<size_t>(shape.Product(0, shape.rank - 1)), n, s->k,
+                         FindGemm(context.isa(), n)->max_rows, context.num_threads());
+  return Status::Ok();
+}
+
+Status Run(OpContext& context) {
+  const State& s = *context.state<State>();
+  const size_t n = s.grid.n;
+  const GemmKernels& gemm = *FindGemm(context.isa(), n);
+  const ElementwiseKernels& elementwise = *FindElementwise(context.isa());
+  const float* x = context.input(0)->As<float>();
+  const float* weight = context.input(1)->As<float>();
+  const Tensor* bias = context.input(2);
+  const Tensor* residual = context.input(3);
+  float* y = context.output(0)->As<float>();
+  context.ParallelFor(s.grid.cells(), 1, [&](size_t, size_t first, size_t last) {
+    for (size_t i = first; i < last; ++i) {
+      const GemmCell cell = s.grid.Cell(i);
+      GemmArgs args;
+      SetPackedRhs(weight, s.k, cell, &args);
+      args.run = s.k;
+      args.bias = bias != nullptr ? bias->As<float>() + cell.n_begin : nullptr;
+      args.dst_stride = args.residual_stride = n;
+      args.lo = s.activation.lo;
+      args.hi = s.activation.hi;
+      ForEachTile(cell, gemm.max_rows, [&](size_t begin, size_t end) {
+        const float* rows[kGemmMaxRows];
+        for (size_t r = begin; r < end; ++r) rows[r - begin] = x + r * s.k;
+        const size_t at = begin * n + cell.n_begin;
+        args.dst = y + at;
+        args.residual = residual != nullptr ? residual->As<float>() + at : nullptr;
+        gemm.tile(rows, end - begin, args);
+        s.activation.Apply(elementwise, args.dst, n, end - begin, args.n);
+      });
+    }
+  });
+  return Status::Ok();
+}
+
+}  // namespace
+
+OpKernel Cpu_fully_connected() {
+  OpKernel kernel;
+  kernel.prepare = Prepare;
+  kernel.run = Run;
+  return kernel;
+}
+
+}  // namespace tealight

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conv2d: 2-d convolution with any number of groups (ONNX Conv-11), channels-last; 1-d signals have h = 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tealight.ir.graph import Node
+from tealight.ir.types import DType, Layout, TensorType
+from tealight.ops._registry import Case, OpDef, get, register
+from tealight.ops._window import check_window, output_hw, windows
+
+
+@register
+class Conv2d(OpDef):
+    """y = activation(conv(x) + bias + residual).
+
+    x [n, h, w, c], weight [oc, kh, kw, c / group], bias [oc]?, residual [n, oh, ow, oc]?. Each output element is one
+    chain of fused multiply-adds over kernel row, kernel column, input channel that starts at the bias (or +0);
+    elements in the padding multiply +0. The residual is added last. With winograd = m > 0 (3x3, stride 1, one group)
+    the sum is that of F(m x m, 3 x 3) instead (native/kernels/winograd/winograd.h has the sequence).
+    """
+
+    name = "conv2d"
+    inputs = ("x", "weight", "bias?", "residual?")
+    required = ("kernel_shape",)
+    defaults = {
+        "strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1], "group": 1, "activation": None, "winograd": 0
+    }  # fmt: skip
+
+    def layout(self, node: Node, operand: str) -> Layout:
+        """Returns the packed layout of the weight."""
+        if operand != "weight":
+            return Layout.PLAIN
+        return Layout.WINOGRAD_N16 if node.attrs.get("winograd", 0) else Layout.GEMM_N16
+
+    def layout_groups(self, node: Node) -> int:
+        """Returns the number of groups."""
+        return int(node.attrs.get("group", 1))
+
+    def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType:
+        """Returns float32 [n, oh, ow, oc]."""
+        x, weight, bias, residual = (*inputs, None, None)[:4]
+        assert x is not None and weight is not None
+        check_window(self.error, attrs)
+        if x.dtype is not DType.FLOAT32 or weight.dtype is not DType.FLOAT32:
+            raise self.error("dtype", found=f"{x.dtype.label} and {weight.dtype.label}", expected="float32")
+        if x.rank != 4:
+            raise self.error("x", found=x, expected="[n, h, w, c]")
+        kernel, group = tuple(attrs["kernel_shape"]), attrs["group"]
+        c, oc = x.shape[3], weight.shape[0]
+        if not isinstance(oc, int) or group < 1 or oc % group:
+            raise self.error("group", found=group, expected=f"a divisor of oc = {oc}")
+        if weight.rank != 4 or weight.shape[1:3] != kernel or (isinstance(c, int) and weight.shape[3] * group != c):
+            raise self.error("weight", found=weight, expected=f"[oc, {kernel[0]}, {kernel[1]}, {c} / {group}]")
+        if bias is not None and bias.shape != (oc,):
+            raise self.error("bias", found=bias, expected=f"[{oc}]")
+        if attrs["winograd"] not in (0, 2, 4):
+            raise self.error("winograd", found=attrs["winograd"], expected="0, 2 or 4")
+        if attrs["winograd"] and (
+            kernel != (3, 3) or group != 1 or attrs["strides"] != [1, 1] or attrs["dilations"] != [1, 1]
+        ):
+            raise self.error("winograd", found=attrs, expected="a 3x3 kernel with stride, dilation and group 1")
+        oh, ow = output_hw(x.shape[1], x.shape[2], attrs)
+        if any(isinstance(d, int) and d < 1 for d in (oh, ow)):
+            raise self.error("x", found=x, expected="room for one window")
+        y = TensorType(x.dtype, (x.shape[0], oh, ow, oc))
+        if residual is not None and residual.is_static and y.is_static and residual.shape != y.shape:
+            raise self.error("residual", found=residual, expected=y)
+        return y
+
+    def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray:
+        """Sums in float64."""
+        x, weight, bias, residual = (*inputs, None, None)[:4]
+        assert x is not None and weight is not None
+        group = attrs["group"]
+        oc, kh, kw, c = weight.shape
+        taps = windows(x, attrs, 0.0)
+        parts = []
+        for g in range(group):
+            own = weight[g * (oc // group) : (g + 1) * (oc // group)].astype(np.float64)
+            acc: Any = 0.0
+            for i in range(kh):
+                for j in range(kw):
+                    acc = acc + taps[i][j][..., g * c : (g + 1) * c].astype(np.float64) @ own[:, i, j].T
+            parts.append(acc)
+        y = np.concatenate(parts, axis=-1)
+        y = y if bias is None else y + bias
+        y = (y if residual is None else y + residual).astype(np.float32)
+        activation = attrs["activation"]
+        return y if activation is None else np.asarray(get("unary").reference(y, **activation), np.float32)
+
+    def macs(self, node: Node) -> int:
+        """Returns elements of the weight times output pixels."""
+        y, weight = node.outputs[0], node.inputs[1]
+        if y is None or weight is None or not y.type.is_static:
+            return 0
+        return y.type.elements * int(np.prod([int(d) for d in weight.shape[1:]]))
+
+    def cases(self) -> list[Case]:
+        """Every way the kernel reads the image (pointwise, row taps, column taps) with tails of rows and columns."""
+
+        def act(kind: str, alpha: float = 0.0, beta: float = 0.0) -> dict[str, Any]:
+            return {"kind": kind, "alpha": alpha, "beta": beta}
+
+        def case(
+            shape: tuple[int, int, int, int],
+            oc: int,
+            kernel: tuple[int, int] = (1, 1),
+            strides: tuple[int, int] = (1, 1),
+            pads: tuple[int, int, int, int] = (0, 0, 0, 0),
+            dilations: tuple[int, int] = (1, 1),
+            **more: Any,
+        ) -> Case:
+            attrs: dict[str, Any] = {
+                "kernel_shape": list(kernel), "strides": list(strides), "pads": list(pads), "dilations": list(dilations)
+            }  # fmt: skip
+            attrs.update({k: more.pop(k) for k in ("group", "activation", "winograd") if k in more})
+            weight: Any = more.pop("weight", (oc, *kernel, shape[3] // attrs.get("group", 1)))
+            inputs: list[Any] = [more.pop("x", shape), weight, (oc,) if more.pop("bias", True) else None]
+            if more.pop("residual", False):
+                oh, ow = output_hw(shape[1], shape[2], attrs)
+                inputs.append((shape[0], int(oh), int(ow), oc))
+            constants = (1, 2) if inputs[2] is not None else (1,)
+            tolerance = 2e-4 if attrs.get("winograd") == 4 else 3e-5
+            return Case(inputs, attrs, constants, rtol=1e-5, atol=tolerance, why="chains of up to 2000 float32 steps")
+
+        special = np.random.default_rng(5).standard_normal((1, 5, 6, 7)).astype(np.float32)
+        special[0, 2, 3, :4] = [np.nan, np.inf, -np.inf, -0.0]
+        same = (1, 1, 1, 1)
+        return [
+            case((1, 7, 7, 16), 32),
+            case((2, 5, 7, 19), 37, activation=act("relu")),
+            case((1, 3, 5, 24), 24, activation=act("clip", 0.0, 6.0)),
+            case((1, 13, 11, 5), 8, bias=False),
+            case((1, 1, 1, 67), 131, residual=True, activation=act("relu")),
+            case((1, 9, 9, 40), 40, residual=True),
+            case((3, 1, 1, 3), 1),
+            case((1, 14, 14, 64), 96, activation=act("hard_swish")),
+            case((1, 5, 5, 8), 50, activation=act("silu"), residual=True),
+            case((1, 8, 9, 33), 17, strides=(2, 2)),
+            case((1, 17, 19, 3), 32, (3, 3), (2, 2), (0, 0, 1, 1), activation=act("clip", 0.0, 6.0)),
+            case((1, 15, 16, 3), 16, (7, 7), (2, 2), (3, 3, 3, 3), activation=act("relu")),
+            case((1, 12, 13, 16), 48, (3, 3), pads=same, residual=True),
+            case((2, 7, 7, 31), 33, (3, 3), pads=same),
+            case((1, 6, 5, 64), 20, (3, 3), pads=same, activation=act("leaky_relu", 0.1)),
+            case((1, 4, 4, 6), 10, (5, 5), pads=(4, 4, 4, 4)),
+            case((1, 2, 3, 6), 10, (5, 3), pads=(2, 3, 2, 3)),
+            case((1, 9, 10, 12), 18, (3, 3), pads=(2, 2, 2, 2), dilations=(2, 2)),
+            case((1, 9, 10, 12), 18, (3, 2), (2, 1), (0, 1, 2, 0), (2, 1)),
+            case((1, 9, 10, 12), 18, (3, 3), pads=(2, 6, 2, 6), dilations=(1, 6), group=3),
+            case((1, 8, 8, 24), 36, (3, 3), pads=same, group=4, residual=True),
+            case((1, 5, 5, 20), 20, group=10),
+            case((1, 6, 6, 8), 16, (3, 3), pads=same, group=8),
+            case((1, 1, 41, 13), 29, (1, 9), (1, 2), (0, 4, 0, 4)),
+            case((1, 37, 1, 13), 29, (4, 1), (3, 1), (1, 0, 2, 0)),
+            case((0, 5, 5, 4), 6, (3, 3), pads=same),
+            case((1, 5, 6, 7), 21, (3, 3), pads=same, x=special, activation=act("clip", 0.0, 6.0)),
+        ]  # fmt: skip

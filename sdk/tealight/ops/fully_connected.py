@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FullyConnected: a matrix product with a constant (ONNX Gemm and MatMul with constant weights)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tealight.ir.graph import Node
+from tealight.ir.types import DType, Layout, TensorType
+from tealight.ops._registry import Case, OpDef, get, register
+
+
+@register
+class FullyConnected(OpDef):
+    """y[..., j] = activation(bias[j] + sum over i of x[..., i] * weight[j, i] + residual[..., j]).
+
+    x [..., k], weight [n, k], bias [n]?, residual [..., n]?. The sum is one chain of fused multiply-adds in ascending
+    i that starts at the bias (or +0); the residual is added last.
+    """
+
+    name = "fully_connected"
+    inputs = ("x", "weight", "bias?", "residual?")
+    defaults = {"activation": None}
+    layouts = {"weight": Layout.GEMM_N16}
+
+    def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType:
+        """Returns float32 [..., n]."""
+        x, weight, bias, residual = (*inputs, None, None)[:4]
+        assert x is not None and weight is not None
+        if x.dtype is not DType.FLOAT32 or weight.dtype is not DType.FLOAT32:
+            raise self.error("dtype", found=f"{x.dtype.label} and {weight.dtype.label}", expected="float32")
+        if x.rank < 1 or weight.rank != 2 or (isinstance(x.shape[-1], int) and x.shape[-1] != weight.shape[1]):
+            raise self.error("weight", found=f"{weight} for x {x}", expected="[n, k] for x [..., k]")
+        if bias is not None and bias.shape != weight.shape[:1]:
+            raise self.error("bias", found=bias, expected=f"[{weight.shape[0]}]")
+        y = TensorType(x.dtype, (*x.shape[:-1], weight.shape[0]))
+        if residual is not None and residual.is_static and y.is_static and residual.shape != y.shape:
+            raise self.error("residual", found=residual, expected=y)
+        return y
+
+    def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray:
+        """Sums in float64."""
+        x, weight, bias, residual = (*inputs, None, None)[:4]
+        assert x is not None and weight is not None
+        y = x.astype(np.float64) @ weight.astype(np.float64).T
+        y = y if bias is None else y + bias
+        y = (y if residual is None else y + residual).astype(np.float32)
+        activation = attrs["activation"]
+        return y if activation is None else np.asarray(get("unary").reference(y, **activation), np.float32)
+
+    def macs(self, node: Node) -> int:
+        """Returns elements of y times k."""
+        y, weight = node.outputs[0], node.inputs[1]
+        if y is None or weight is None or not y.type.is_static:
+            return 0
+        return y.type.elements * int(weight.shape[1])
+
+    def cases(self) -> list[Case]:
+        """One row (the vector product), few rows, many rows; column tails."""
+
+        def case(x: tuple[int, ...], n: int, bias: bool = True, residual: bool = False, **attrs: Any) -> Case:
+            inputs: list[Any] = [x, (n, x[-1]), (n,) if bias else None]
+            if residual:
+                inputs.append((*x[:-1], n))
+            return Case(inputs, attrs, (1, 2) if bias else (1,), rtol=1e-5, atol=3e-5, why="chains of up to 1300 steps")
+
+        gelu = {"kind": "gelu", "alpha": 0.0, "beta": 0.0}
+        relu = {"kind": "relu", "alpha": 0.0, "beta": 0.0}
+        return [
+            case((1, 1280), 1000),
+            case((1, 37), 5, bias=False, activation=relu),
+            case((37,), 19),
+            case((2, 3, 64), 130, activation=gelu),
+            case((3, 17), 16, residual=True),
+            case((29, 31), 7, residual=True, activation=relu),
+            case((128, 64), 192),
+            case((13, 1), 33),
+            case((5, 100), 1),
+            case((0, 8), 4),
+            case((7, 8), 300, bias=False),
+        ]

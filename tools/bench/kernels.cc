@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Speed of the bare kernels on the 1x1 convolutions of MobileNetV2, one thread, per path: MAC per clock cycle and
+// GMAC/s. Each figure is the minimum over short slices, paired with a probe of the clock, so that a busy machine
+// disturbs it little. Build: g++ -O2 -I native ... (tools/bench/run_kernels.sh does it). Usage: kernels [isa]
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernels/gemm/gemm.h"
+
+namespace {
+
+using tealight::GemmArgs;
+using tealight::GemmKernels;
+using tealight::Isa;
+
+double Now() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+// Seconds per cycle: a chain of additions takes one cycle each.
+double CycleSeconds() {
+  double best = 1;
+  for (int slice = 0; slice < 20; ++slice) {
+    unsigned long x = 1;
+    const double begin = Now();
+    for (int i = 0; i < 100000; ++i) {
+      __asm__ volatile("" : "+r"(x));
+      x += 1;
+      __asm__ volatile("" : "+r"(x));
+      x += 1;
+      __asm__ volatile("" : "+r"(x));
+      x += 1;
+      __asm__ volatile("" : "+r"(x));
+      x += 1;
+      __asm__ volatile("" : "+r"(x));
+    }
+    const double seconds = (Now() - begin) / 400000;
+    if (seconds < best) best = seconds;
+  }
+  return best;
+}
+
+float* Floats(size_t count) {
+  float* p = static_cast<float*>(aligned_alloc(64, (count * 4 + 63) / 64 * 64));
+  for (size_t i = 0; i < count; ++i) p[i] = static_cast<float>(static_cast<int>(i * 2654435761u >> 16) % 1000) * 1e-3f;
+  return p;
+}
+
+struct Problem {
+  size_t m, k, n;
+};
+
+// Multiplies all of m x k by k x n as the ops do: row tiles outside, columns inside.
+void Multiply(const GemmKernels& kernels, const Problem& p, const float* lhs, const float* rhs, const float* bias,
+              float* dst) {
+  GemmArgs args;
+  args.run = p.k;
+  args.rhs = rhs;
+  args.rhs_k_stride = tealight::kGemmPanel;
+  args.rhs_panel_stride = tealight::kGemmPanel * p.k;
+  args.n = p.n;
+  args.bias = bias;
+  args.dst_stride = p.n;
+  args.lo = 0;
+  args.hi = 6;
+  const size_t tiles = (p.m + kernels.max_rows - 1) / kernels.max_rows;
+  for (size_t t = 0; t < tiles; ++t) {
+    const size_t begin = p.m * t / tiles, end = p.m * (t + 1) / tiles;
+    const float* rows[16];
+    for (size_t i = begin; i < end; ++i) rows[i - begin] = lhs + i * p.k;
+    args.dst = dst + begin * p.n;
+    kernels.tile(rows, end - begin, args);
+  }
+}
+
+double MacsPerSecond(const GemmKernels& kernels, const Problem& p) {
+  float* lhs = Floats(p.m * p.k);
+  float* rhs = Floats((p.n + 15) / 16 * 16 * p.k);
+  float* bias = Floats(p.n);
+  float* dst = Floats(p.m * p.n);
+  double best = 1e9;
+  for (int slice = 0; slice < 40; ++slice) {
+    const double begin = Now();
+    Multiply(kernels, p, lhs, rhs, bias, dst);
+    const double seconds = Now() - begin;
+    if (seconds < best) best = seconds;
+  }
+  free(lhs);
+  free(rhs);
+  free(bias);
+  free(dst);
+  return static_cast<double>(p.m * p.k * p.n) / best;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Problem problems[] = {{12544, 32, 16}, {12544, 16, 96},  {3136, 96, 24},   {3136, 24, 144}, {3136, 144, 24},
+                              {784, 192, 32},  {784, 32, 192},   {196, 64, 384},   {196, 384, 64},  {196, 96, 576},
+                              {196, 576, 96},  {49, 960, 160},   {49, 160, 960},   {49, 320, 1280}, {12544, 27, 32},
+                              {3136, 576, 64}, {784, 1152, 128}, {196, 2304, 256}, {49, 4608, 512}, {128, 256, 1024},
+                              {1, 1280, 1000}, {4, 512, 512}};
+  const double cycle = CycleSeconds();
+  printf("clock %.3f GHz\n", 1e-9 / cycle);
+  const Isa isas[] = {Isa::kX86Avx512, Isa::kX86Avx2, Isa::kArmNeon, Isa::kScalar};
+  for (Isa isa : isas) {
+    const GemmKernels* kernels = tealight::FindGemm(isa, 64);
+    if (isa != Isa::kScalar && kernels == tealight::FindGemm(Isa::kScalar, 64)) continue;
+    if (argc > 1 && static_cast<int>(isa) != atoi(argv[1])) continue;
+    for (const Problem& p : problems) {
+      if (isa == Isa::kScalar && p.m * p.k * p.n > 10000000) continue;
+      const double rate = MacsPerSecond(*tealight::FindGemm(isa, p.n), p);
+      printf("isa %d  %6zu x %5zu x %5zu  %6.2f MAC/cycle  %6.2f GMAC/s\n", static_cast<int>(isa), p.m, p.k, p.n,
+             rate * cycle, rate * 1e-9);
+    }
+  }
+  return 0;
+}
