@@ -126,5 +126,7 @@ class _ProgramEmitter:
             return d
         if d not in self.symbols:
             self.symbols[d] = len(self.program.symbols)
-            self.program.symbols.append(Symbol(d))
+            # Inference numbers unknown dims as it goes; the bundle must not depend on what ran before.
+            name = f"?{len(self.program.symbols)}" if d.startswith("?") else d
+            self.program.symbols.append(Symbol(name))
         return -1 - self.symbols[d]
