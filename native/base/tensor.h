@@ -64,6 +64,7 @@ struct Tensor {
   bool is_constant = false;        // data is known from Prepare on and never changes
   Shape shape;                     // the logical shape
   void* data = nullptr;            // null until the session has placed it
+  size_t data_bytes = 0;           // of a constant as it is stored, in its layout
 
   int64_t Elements() const { return shape.Elements(); }
   /// Bytes of the elements in the plain layout.

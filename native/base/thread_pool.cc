@@ -16,8 +16,8 @@
 namespace tealight {
 namespace {
 
-constexpr int64_t kSpinNs = 40000;    // about twice the gap between two instructions' loops
-constexpr int kPausesPerCheck = 32;   // between two looks at the clock
+constexpr int64_t kSpinNs = 40000;   // about twice the gap between two instructions' loops
+constexpr int kPausesPerCheck = 32;  // between two looks at the clock
 constexpr int kPausesBeforeYield = 2000;
 constexpr size_t kChunksPerThread = 4;
 

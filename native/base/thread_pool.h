@@ -25,9 +25,12 @@ class ThreadPool {
   /// claimed from an atomic counter. Runs inline when items <= grain or there is one thread. Allocates nothing.
   template <typename F>
   void For(size_t items, size_t grain, const F& f) {
-    Run(items, grain, [](void* context, size_t thread, size_t begin, size_t end) {
+    Run(
+        items, grain,
+        [](void* context, size_t thread, size_t begin, size_t end) {
           (*static_cast<const F*>(context))(thread, begin, end);
-        }, const_cast<F*>(&f));
+        },
+        const_cast<F*>(&f));
   }
 
  private:

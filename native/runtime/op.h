@@ -60,7 +60,9 @@ class OpContext {
 
   // ---- Run only ----
   void* shared_scratch() const { return shared_scratch_; }
-  void* thread_scratch(size_t thread) const { return static_cast<char*>(thread_scratch_) + thread * thread_scratch_stride_; }
+  void* thread_scratch(size_t thread) const {
+    return static_cast<char*>(thread_scratch_) + thread * thread_scratch_stride_;
+  }
   /// Calls f(thread, begin, end) over disjoint ranges that cover [0, items), on up to num_threads() threads;
   /// `grain` is the fewest items worth handing out at once. Returns when all are done. The result must not depend
   /// on how the range is cut.
@@ -68,7 +70,8 @@ class OpContext {
   void ParallelFor(size_t items, size_t grain, const F& f) const {
     pool_->For(items, grain, f);
   }
-  /// Data-dependent results only (OpKernel::data_dependent): gives result i its final shape and memory.
+  /// Data-dependent results only (OpKernel::data_dependent): gives result i its shape and memory. May be called again
+  /// with another shape: the bytes up to the smaller size are kept, and growing step by step is cheap.
   Status ResizeOutput(int i, DType dtype, const Shape& shape);
   /// If and Loop: runs a program of the bundle with these inputs; its outputs stay valid until the next call for
   /// the same program from this instruction.

@@ -17,7 +17,8 @@ struct Row {
   MakeKernel make;
 };
 
-constexpr Row kOps[] = {{nullptr, nullptr},
+constexpr Row kOps[] = {
+    {nullptr, nullptr},
 #define TL_OP(name) {#name, Cpu_##name},
 #define TL_NO_OP(name) {#name, nullptr},
 #include "registry.inc"
