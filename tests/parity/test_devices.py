@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every op case on emulated ARM: arm64 gives the bits of this machine, 32-bit ARM is close.
+
+32-bit NEON flushes denormals to zero, so its float32 results may differ by 2^-126 and by what an op makes of that; its
+integers are equal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from parity.op_bundles import assert_close, feeds, one_op_bundle, operands, same_bits
+
+from tealight import ops
+from tealight.emulator import _ffi, devices
+from tealight.emulator.devices import DeviceSession
+from tealight.emulator.native import NativeSession
+from tealight.errors import TealightError
+
+pytestmark = pytest.mark.slow
+
+
+def _has(op: str) -> None:
+    if op not in _ffi.op_names():
+        pytest.skip(f"native library without {op}")
+
+
+def _device(name: str) -> str:
+    try:
+        devices.runner_command(name)
+    except TealightError as e:
+        pytest.skip(str(e))
+    return name
+
+
+def _host(bundle: bytes, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    session = NativeSession(bundle)
+    result = session.run(inputs)
+    session.close()
+    return result
+
+
+@pytest.mark.parametrize("isa", ["neon", "scalar"])
+@pytest.mark.parametrize("op", [op for op in ops.names() if ops.get(op).cases()])
+def test_arm64_gives_the_same_bits(op: str, isa: str, native: None) -> None:
+    _has(op)
+    device = _device("cortex-a53")
+    for index, case in enumerate(ops.get(op).cases()):
+        arrays = operands(op, index)
+        bundle, inputs = one_op_bundle(op, case, arrays), feeds(case, arrays)
+        wanted = _host(bundle, inputs)
+        session = DeviceSession(bundle, device=device, isa=isa, threads=1 + index % 2)
+        found = session.run(inputs)
+        session.close()
+        for key in wanted:
+            assert same_bits(found[key], wanted[key]), f"{op} case {index} {key}: other bits on {device} {isa}"
+
+
+@pytest.mark.parametrize("op", [op for op in ops.names() if ops.get(op).cases()])
+def test_armv7_is_close(op: str, native: None) -> None:
+    _has(op)
+    device = _device("armv7")
+    for index, case in enumerate(ops.get(op).cases()):
+        arrays = operands(op, index)
+        bundle, inputs = one_op_bundle(op, case, arrays), feeds(case, arrays)
+        wanted = _host(bundle, inputs)
+        session = DeviceSession(bundle, device=device)
+        found = session.run(inputs)
+        session.close()
+        for key in wanted:
+            assert_close(found[key], wanted[key], case, f"{op} case {index} {key} on {device}")
