@@ -19,14 +19,14 @@ class DepthwiseConv2d(OpDef):
 
     x [n, h, w, c], weight [c, kh, kw], bias [c]?, residual [n, oh, ow, c]?; pads [top, left, bottom, right].
     The sum is one chain of fused multiply-adds over the taps in row-major order that starts at the bias (or +0); a
-    tap in the padding multiplies +0. The residual is added last.
+    tap in the padding is left out. The residual is added last.
     """
 
     name = "depthwise_conv2d"
     inputs = ("x", "weight", "bias?", "residual?")
     required = ("kernel_shape",)
     defaults = {"strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1], "activation": None}
-    layouts = {"weight": Layout.DWCONV_C16, "bias": Layout.PAD_N16}
+    layouts = {"weight": Layout.DWCONV_C16}
 
     def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType:
         """Returns float32 [n, oh, ow, c]."""

@@ -133,7 +133,7 @@ class GatherNd(OpDef):
 
     name = "gather_nd"
     inputs = ("x", "indices")
-    defaults = {"batch_dims": 0}
+    defaults = {"batch_dims": 0}  # noqa: RUF012
 
     def infer(self, x: TensorType, indices: TensorType, *, batch_dims: int) -> TensorType:
         """Returns the batch and index dims, then the dims of x that the positions leave."""

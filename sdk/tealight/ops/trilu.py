@@ -19,7 +19,7 @@ class Trilu(OpDef):
 
     name = "trilu"
     inputs = ("x", "k?")
-    defaults = {"upper": True}
+    defaults = {"upper": True}  # noqa: RUF012
     in_place = True
 
     def infer(self, x: TensorType, k: TensorType | None = None, *, upper: bool) -> TensorType:

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU depthwise_conv2d: pairs of output rows, and ranges of channels where there are few rows, go to the threads.
+#include "backends/cpu/activation.h"
+#include "backends/cpu/conv_window.h"
+#include "kernels/dwconv/dwconv.h"
+
+namespace tealight {
+namespace {
+
+struct State {
+  DwconvArgs args;  // without the pointers
+  FusedActivation activation;
+  ptrdiff_t images;
+  ptrdiff_t row_step;                // output rows of one item
+  ptrdiff_t row_items, chunks;       // items of one image: row_items * chunks
+  ptrdiff_t channel_blocks;          // whole blocks of 16 channels, at least 1; the last takes what is left
+};
+
+constexpr int64_t kLimit = int64_t{1} << 30;  // of a size or a window, so that sums fit
+
+bool Fits(const ConvWindow& w, int64_t kernel_elements) {
+  const int64_t largest[] = {w.kh, w.kw, w.sh, w.sw, w.dh, w.dw, w.top, w.left, w.bottom, w.right};
+  for (int64_t value : largest) {
+    if (value > kLimit) return false;
+  }
+  return kernel_elements < kLimit && (w.kh - 1) * w.dh < kLimit && (w.kw - 1) * w.dw < kLimit;
+}
+
+int64_t OutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before, int64_t after) {
+  const int64_t span = size + before + after - ((kernel - 1) * dilation + 1);
+  return span < 0 ? 0 : span / stride + 1;
+}
+
+Status CheckOperands(OpContext& context, const ConvWindow& window) {
+  const Tensor* x = context.input(0);
+  const Tensor* weight = context.input(1);
+  const Tensor* bias = context.input(2);
+  if (x == nullptr || weight == nullptr || x->dtype != DType::kFloat32 || weight->dtype != DType::kFloat32) {
+    return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and weight");
+  }
+  if (x->shape.rank != 4 || weight->shape.rank != 3 || weight->layout != Layout::kDwconvC16 || !weight->is_constant) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "ranks %d and %d, expected x [n, h, w, c] and a packed constant weight",
+                         x->shape.rank, weight->shape.rank);
+  }
+  if (weight->shape[0] != x->shape[3] || weight->shape[1] != window.kh || weight->shape[2] != window.kw) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "weight [%lld, %lld, %lld] does not fit x, expected [c, kh, kw]",
+                         static_cast<long long>(weight->shape[0]), static_cast<long long>(weight->shape[1]),
+                         static_cast<long long>(weight->shape[2]));
+  }
+  if (bias != nullptr && (bias->dtype != DType::kFloat32 || bias->layout != Layout::kPlain || bias->shape.rank != 1 ||
+                          bias->shape[0] != x->shape[3])) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "bias does not fit, expected float32 [%lld]",
+                         static_cast<long long>(x->shape[3]));
+  }
+  if (!Fits(window, window.kh * window.kw) || x->shape[1] > kLimit || x->shape[2] > kLimit) {
+    return context.Error(TL_ERROR_INVALID_BUNDLE, "window or image of more than 2^30, expected less");
+  }
+  return Status::Ok();
+}
+
+void PlanItems(State* s, size_t threads) {
+  const DwconvArgs& a = s->args;
+  s->row_step = 2;
+  s->row_items = (a.oh + s->row_step - 1) / s->row_step;
+  s->channel_blocks = a.c < 32 ? 1 : a.c / 16;
+  const ptrdiff_t wanted = threads == 1 ? 1 : static_cast<ptrdiff_t>(threads) * 4;
+  const ptrdiff_t rows = s->images * s->row_items;
+  s->chunks = rows >= wanted || rows == 0 ? 1 : (wanted + rows - 1) / rows;
+  if (s->chunks > s->channel_blocks) s->chunks = s->channel_blocks;
+}
+
+Status Prepare(OpContext& context) {
+  const auto& attributes = context.attributes<schema::DepthwiseConv2d>();
+  State* s = new (context.state<State>()) State();
+  ConvWindow window;
+  RETURN_IF_ERROR(ReadConvWindow(context, attributes, &window));
+  RETURN_IF_ERROR(ReadActivation(context, attributes.activation(), &s->activation));
+  RETURN_IF_ERROR(CheckOperands(context, window));
+  const Shape& x = context.input(0)->shape;
+  DwconvArgs& a = s->args;
+  a.h = x[1];
+  a.w = x[2];
+  a.c = x[3];
+  a.oh = OutputSize(a.h, window.kh, window.sh, window.dh, window.top, window.bottom);
+  a.ow = OutputSize(a.w, window.kw, window.sw, window.dw, window.left, window.right);
+  a.kh = static_cast<int>(window.kh);
+  a.kw = static_cast<int>(window.kw);
+  a.sh = static_cast<int>(window.sh);
+  a.sw = static_cast<int>(window.sw);
+  a.dh = static_cast<int>(window.dh);
+  a.dw = static_cast<int>(window.dw);
+  a.top = static_cast<int>(window.top);
+  a.left = static_cast<int>(window.left);
+  FusedActivation& activation = s->activation;
+  if (!(activation.hi > 0 || activation.hi < 0)) {  // a bound that the kernel does not take
+    activation.after = UnaryOp::kClip;
+    activation.alpha = activation.lo;
+    activation.beta = activation.hi;
+    activation.lo = -__builtin_inff();
+    activation.hi = __builtin_inff();
+  }
+  a.lo = activation.lo;
+  a.hi = activation.hi;
+  Shape y = x;
+  y[1] = a.oh;
+  y[2] = a.ow;
+  RETURN_IF_ERROR(CheckResidual(context, context.input(3), y));
+  s->images = x[0];
+  PlanItems(s, context.num_threads());
+  return context.SetOutput(0, DType::kFloat32, y);
+}
+
+void RunItem(const OpContext& context, const State& s, ptrdiff_t item) {
+  const ptrdiff_t chunk = item % s.chunks, rest = item / s.chunks;
+  const ptrdiff_t image = rest / s.row_items, row = rest % s.row_items * s.row_step;
+  DwconvArgs a = s.args;
+  const ptrdiff_t out = image * a.oh * a.ow * a.c;
+  a.x = context.input(0)->As<float>() + image * a.h * a.w * a.c;
+  a.weight = context.input(1)->As<float>();
+  a.bias = context.input(2) == nullptr ? nullptr : context.input(2)->As<float>();
+  a.residual = context.input(3) == nullptr ? nullptr : context.input(3)->As<float>() + out;
+  a.y = context.output(0)->As<float>() + out;
+  const ptrdiff_t c_begin = chunk * s.channel_blocks / s.chunks * 16;
+  const ptrdiff_t c_end = chunk + 1 == s.chunks ? a.c : (chunk + 1) * s.channel_blocks / s.chunks * 16;
+  const ptrdiff_t row_end = row + s.row_step < a.oh ? row + s.row_step : a.oh;
+  FindDwconv(context.isa())->run(a, row, row_end, c_begin, c_end);
+  s.activation.Apply(*FindElementwise(context.isa()), a.y + row * a.ow * a.c + c_begin, static_cast<size_t>(a.c),
+                     static_cast<size_t>((row_end - row) * a.ow), static_cast<size_t>(c_end - c_begin));
+}
+
+Status Run(OpContext& context) {
+  const State& s = *context.state<State>();
+  if (context.output(0)->Elements() == 0) return Status::Ok();
+  const size_t items = static_cast<size_t>(s.images * s.row_items * s.chunks);
+  context.ParallelFor(items, 1, [&](size_t, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) RunItem(context, s, static_cast<ptrdiff_t>(i));
+  });
+  return Status::Ok();
+}
+
+}  // namespace
+
+OpKernel Cpu_depthwise_conv2d() { return {Prepare, Run}; }
+
+}  // namespace tealight
