@@ -33,7 +33,7 @@ class Permuted:
 def permuted(node: Node, perm: Sequence[int]) -> Permuted | None:
     """Returns the node that takes transpose(operand, perm) and gives transpose(result, perm); None when none does."""
     rule = _RULES.get(node.op)
-    value = _data(node)
+    value = base_value(node)
     if rule is None or value is None or node.subgraphs or len(value.shape) != len(perm):
         return None
     return rule(node, list(perm))
@@ -44,9 +44,11 @@ def works_permuted(node: Node | None) -> bool:
     return node is not None and node.op in _RULES
 
 
-def _data(node: Node) -> Value | None:
+def base_value(node: Node) -> Value | None:
     """The value whose rank is the rank of the permutation: the result where operands broadcast, else operand 0."""
-    return out(node) if node.op in ("binary", "where", "elementwise", "expand") else node.inputs[0]
+    if node.op in ("binary", "where", "elementwise", "expand"):
+        return out(node)
+    return node.inputs[0] if node.inputs else None
 
 
 def _moved(axis: int, perm: list[int]) -> int:

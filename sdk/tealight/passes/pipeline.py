@@ -27,6 +27,7 @@ from tealight.passes.remove_dead_code import remove_dead_code
 from tealight.passes.remove_identity import remove_identity
 from tealight.passes.simplify_arithmetic import simplify_arithmetic
 from tealight.passes.simplify_shapes import simplify_shapes
+from tealight.passes.split_layers import split_layers
 
 PIPELINE: list[Pass] = [
     # 1. What is known becomes constant. Twice: a folded condition opens a branch with more to fold.
@@ -66,6 +67,7 @@ PIPELINE: list[Pass] = [
     fold_pad,
     fold_affine,
     recognise_norms,  # scale and bias that reshapes hid
+    split_layers,  # the bias is in the layer now, and nothing else is yet
     fuse_residual,
     fuse_activation,
     # 6. What is left between layers becomes loops; nothing may look for single nodes after this.

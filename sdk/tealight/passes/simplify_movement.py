@@ -222,6 +222,21 @@ def _direct_perm(
     return used
 
 
+def induced_perm(old: Sequence[Dim], new: Sequence[Dim], perm: Sequence[int]) -> list[int] | None:
+    """Returns q such that reshape(transpose(x, perm)) equals transpose(reshape(x), q) for a reshape from old to new.
+
+    None when the permuted dims do not make up the new ones. Dims of size one come first.
+    """
+    if any(d == 0 for d in (*old, *new)):
+        return None
+    order = [_Atom(d) for d in old if d != 1]
+    groups = _regroup(list(order), order, new)
+    if groups is None:
+        return None
+    runs = _runs(old, order)
+    return _order_of(_runs(new, order), [a for p in perm for a in runs[p]])
+
+
 def _product(atoms: Sequence[_Atom]) -> Dim:
     symbols = [a.size for a in atoms if isinstance(a.size, str)]
     number = math.prod(a.size for a in atoms if isinstance(a.size, int))
