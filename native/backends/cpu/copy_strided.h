@@ -168,9 +168,9 @@ inline void RunStridedCopy(const OpContext& context, StridedCopy copy, const voi
         const int64_t i = block / col_blocks * row_step, j = block % col_blocks * col_step;
         const int64_t height = rows - i < row_step ? rows - i : row_step;
         const int64_t width = cols - j < col_step ? cols - j : col_step;
-        transpose(src + walk.src + i * row_stride + j * copy.run, row_stride,
-                  dst + walk.dst + j * col_stride + i * copy.run, col_stride, static_cast<size_t>(height),
-                  static_cast<size_t>(width));
+        transpose(src + walk.src + i * row_stride + j * copy.run, static_cast<ptrdiff_t>(row_stride),
+                  dst + walk.dst + j * col_stride + i * copy.run, static_cast<ptrdiff_t>(col_stride),
+                  static_cast<size_t>(height), static_cast<size_t>(width));
         if (++block == blocks) {
           block = 0;
           walk.Next();
