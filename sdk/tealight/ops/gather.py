@@ -133,7 +133,7 @@ class GatherNd(OpDef):
 
     name = "gather_nd"
     inputs = ("x", "indices")
-    defaults = {"batch_dims": 0}  # noqa: RUF012
+    defaults = {"batch_dims": 0}
 
     def infer(self, x: TensorType, indices: TensorType, *, batch_dims: int) -> TensorType:
         """Returns the batch and index dims, then the dims of x that the positions leave."""

@@ -125,7 +125,7 @@ class EyeLike(OpDef):
 
     name = "eye_like"
     inputs = ("x",)
-    defaults = {"k": 0, "dtype": 0}  # noqa: RUF012
+    defaults = {"k": 0, "dtype": 0}
 
     def infer(self, x: TensorType, *, k: int, dtype: int) -> TensorType:
         """Returns the shape of x."""

@@ -49,7 +49,7 @@ class NonMaxSuppression(OpDef):
 
     name = "non_max_suppression"
     inputs = ("boxes", "scores", "max_output_boxes_per_class?", "iou_threshold?", "score_threshold?")
-    defaults = {"center_point_box": False}  # noqa: RUF012
+    defaults = {"center_point_box": False}
     host_inputs = ("max_output_boxes_per_class",)
     data_dependent = True
 

@@ -25,7 +25,7 @@ class OneHot(OpDef):
 
     name = "one_hot"
     inputs = ("indices", "depth", "values")
-    defaults = {"axis": -1}  # noqa: RUF012
+    defaults = {"axis": -1}
     host_inputs = ("depth",)
 
     def infer(self, indices: TensorType, depth: TensorType, values: TensorType, *, axis: int) -> TensorType:

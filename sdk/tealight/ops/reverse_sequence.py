@@ -20,7 +20,7 @@ class ReverseSequence(OpDef):
 
     name = "reverse_sequence"
     inputs = ("x", "sequence_lens")
-    defaults = {"batch_axis": 1, "time_axis": 0}  # noqa: RUF012
+    defaults = {"batch_axis": 1, "time_axis": 0}
 
     def infer(self, x: TensorType, sequence_lens: TensorType, *, batch_axis: int, time_axis: int) -> TensorType:
         """Returns the type of x."""

@@ -60,7 +60,7 @@ class ScatterElements(OpDef):
     name = "scatter_elements"
     inputs = ("x", "indices", "updates")
     required = ("axis",)
-    defaults = {"reduction": "none"}  # noqa: RUF012
+    defaults = {"reduction": "none"}
 
     def infer(
         self, x: TensorType, indices: TensorType, updates: TensorType, *, axis: int, reduction: str
@@ -128,7 +128,7 @@ class ScatterNd(OpDef):
 
     name = "scatter_nd"
     inputs = ("x", "indices", "updates")
-    defaults = {"reduction": "none"}  # noqa: RUF012
+    defaults = {"reduction": "none"}
 
     def infer(self, x: TensorType, indices: TensorType, updates: TensorType, *, reduction: str) -> TensorType:
         """Returns the type of x."""

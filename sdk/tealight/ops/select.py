@@ -66,7 +66,7 @@ class Compress(OpDef):
 
     name = "compress"
     inputs = ("x", "condition")
-    defaults = {"has_axis": False, "axis": 0}  # noqa: RUF012
+    defaults = {"has_axis": False, "axis": 0}
     data_dependent = True
 
     def infer(self, x: TensorType, condition: TensorType, *, has_axis: bool, axis: int) -> TensorType:
@@ -117,7 +117,7 @@ class Unique(OpDef):
     name = "unique"
     inputs = ("x",)
     outputs = ("y", "indices?", "inverse?", "counts?")
-    defaults = {"has_axis": False, "axis": 0, "sorted": True}  # noqa: RUF012
+    defaults = {"has_axis": False, "axis": 0, "sorted": True}
     data_dependent = True
 
     def infer(self, x: TensorType, *, has_axis: bool, axis: int, sorted: bool) -> list[TensorType]:

@@ -19,7 +19,7 @@ class Shape(OpDef):
 
     name = "shape"
     inputs = ("x",)
-    defaults = {"start": 0, "end": 2147483647}  # noqa: RUF012
+    defaults = {"start": 0, "end": 2147483647}
 
     def infer(self, x: TensorType, *, start: int, end: int) -> TensorType:
         """Returns int64 [n], with its elements where the dims are fixed."""

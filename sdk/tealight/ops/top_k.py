@@ -29,7 +29,7 @@ class TopK(OpDef):
     name = "top_k"
     inputs = ("x", "k")
     outputs = ("values", "indices")
-    defaults = {"axis": -1, "largest": True, "sorted": True}  # noqa: RUF012
+    defaults = {"axis": -1, "largest": True, "sorted": True}
     host_inputs = ("k",)
 
     def infer(self, x: TensorType, k: TensorType, *, axis: int, largest: bool, sorted: bool) -> list[TensorType]:

@@ -19,7 +19,7 @@ class Trilu(OpDef):
 
     name = "trilu"
     inputs = ("x", "k?")
-    defaults = {"upper": True}  # noqa: RUF012
+    defaults = {"upper": True}
     in_place = True
 
     def infer(self, x: TensorType, k: TensorType | None = None, *, upper: bool) -> TensorType:
