@@ -61,6 +61,11 @@ inline Status CheckConvOperands(const OpContext& context, const ConvWindow& wind
     return context.Error(TL_ERROR_WRONG_SHAPE, "ranks %d and %d, expected x [n, h, w, c] and a packed constant weight",
                          x->shape.rank, weight->shape.rank);
   }
+  // Bounds the tables of pointers to taps; no real kernel comes near.
+  if (window.kh > 4096 || window.kw > 4096 || window.kh * window.kw > 65536) {
+    return context.Error(TL_ERROR_UNSUPPORTED_OP, "kernel_shape [%lld, %lld], expected at most 65536 taps",
+                         static_cast<long long>(window.kh), static_cast<long long>(window.kw));
+  }
   const int64_t oc = weight->shape[0];
   if (group < 1 || oc % group != 0 || x->shape[3] % group != 0 || weight->shape[1] != window.kh ||
       weight->shape[2] != window.kw || weight->shape[3] != x->shape[3] / group || weight->layout_groups != group) {
@@ -74,6 +79,18 @@ inline Status CheckConvOperands(const OpContext& context, const ConvWindow& wind
     return context.Error(TL_ERROR_WRONG_SHAPE, "bias does not fit, expected float32 [%lld]",
                          static_cast<long long>(oc));
   }
+  return Status::Ok();
+}
+
+/// The product of sizes, as the number of rows of a gemm; fails when it leaves the memory's range.
+inline Status CountRows(const OpContext& context, int64_t a, int64_t b, int64_t c, size_t* rows) {
+  int64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product) || __builtin_mul_overflow(product, c, &product) || product < 0 ||
+      product > (int64_t{1} << 40)) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "%lld x %lld x %lld rows, expected fewer", static_cast<long long>(a),
+                         static_cast<long long>(b), static_cast<long long>(c));
+  }
+  *rows = static_cast<size_t>(product);
   return Status::Ok();
 }
 

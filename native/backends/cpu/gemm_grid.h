@@ -34,10 +34,11 @@ inline size_t Least(size_t a, size_t b) { return a < b ? a : b; }
 inline size_t Most(size_t a, size_t b) { return a > b ? a : b; }
 
 /// Columns are cut so that their packed weights stay in a part of the L2 cache while all rows pass; then cells are
-/// made until each thread has some, none under about 4 us of work on a 60 GMAC/s core.
-inline GemmGrid PlanGemmGrid(size_t m, size_t n, size_t k, size_t max_rows, size_t threads) {
+/// made until each thread has some, none under about 4 us of work on a 60 GMAC/s core. `row_work`: how many times
+/// n * k multiplications one of the m rows stands for.
+inline GemmGrid PlanGemmGrid(size_t m, size_t n, size_t k, size_t max_rows, size_t threads, double row_work = 1) {
   constexpr size_t kCacheFloats = 96 * 1024;
-  constexpr size_t kCellMacs = 200 * 1000;
+  constexpr double kCellMacs = 200e3;
   GemmGrid grid;
   grid.m = m;
   grid.n = n;
@@ -46,10 +47,11 @@ inline GemmGrid PlanGemmGrid(size_t m, size_t n, size_t k, size_t max_rows, size
   const size_t row_tiles = CeilDiv(m, max_rows);
   const size_t cached_panels = Most(2, kCacheFloats / (kGemmPanel * Most(k, 1)) / 2 * 2);
   grid.n_cells = row_tiles <= 1 ? 1 : Most(1, CeilDiv(grid.panels, cached_panels));
-  grid.m_cells = m > 0 ? 1 : 0;
+  grid.m_cells = m > 0 && n > 0 ? 1 : 0;
   if (threads <= 1 || grid.m_cells == 0) return grid;
-  const double macs = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const size_t wanted = Least(threads * 6, static_cast<size_t>(macs / kCellMacs) + 1);
+  const double macs = row_work * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const double most = static_cast<double>(threads * 6);
+  const size_t wanted = static_cast<size_t>(macs / kCellMacs < most ? macs / kCellMacs : most) + 1;
   if (grid.n_cells < wanted) grid.m_cells = Least(row_tiles, CeilDiv(wanted, grid.n_cells));
   if (grid.cells() < wanted)
     grid.n_cells = Most(grid.n_cells, Least(CeilDiv(grid.panels, 2), CeilDiv(wanted, grid.m_cells)));

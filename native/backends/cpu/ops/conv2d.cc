@@ -59,7 +59,8 @@ Status Prepare(OpContext& context) {
   s->run = static_cast<size_t>(s->row_taps ? window.kw * s->group_c : s->group_c);
   const size_t k = s->taps * s->run;
   const GemmKernels* gemm = FindGemm(context.isa(), static_cast<size_t>(s->group_oc));
-  const size_t pixels = static_cast<size_t>(shape[0] * s->oh * s->ow);
+  size_t pixels = 0;
+  RETURN_IF_ERROR(CountRows(context, shape[0], s->oh, s->ow, &pixels));
   s->grid = PlanGemmGrid(pixels, static_cast<size_t>(s->group_oc), k, gemm->max_rows, context.num_threads());
   // Per thread: the table of pointers, and with row_taps a copy of each row's window where it crosses an edge.
   s->table_bytes = (s->taps * gemm->max_rows * sizeof(float*) + 63) / 64 * 64;
