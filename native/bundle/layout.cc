@@ -5,7 +5,8 @@ namespace tealight {
 namespace {
 
 constexpr uint64_t kLanes = 16;
-constexpr uint64_t kMaxElements = uint64_t{1} << 58;
+// Where size_t has 32 bits, bytes of a tensor fit in it too.
+constexpr uint64_t kMaxElements = uint64_t{1} << (sizeof(size_t) >= 8 ? 58 : 27);
 
 // *n *= factor; false when it leaves the range in which bytes cannot overflow.
 bool Multiply(uint64_t* n, uint64_t factor) { return !__builtin_mul_overflow(*n, factor, n) && *n <= kMaxElements; }

@@ -8,7 +8,7 @@
 namespace tealight {
 
 /// Product of the dims as elements, and their bytes in the plain layout (4-bit: ceil(n / 2)). Returns false when a dim
-/// is negative or a product does not fit in 62 bits.
+/// is negative or a product does not fit: 2^58 elements, 2^27 where size_t has 32 bits.
 bool PlainBytes(DType dtype, const Shape& shape, uint64_t* bytes);
 
 /// Bytes in any layout but winograd_n16. Returns false when the shape or groups do not fit the layout.

@@ -112,7 +112,7 @@ Status CheckShape(const schema::Program& program, const schema::Tensor& tensor, 
   }
   uint64_t bytes = 0;
   if (!PlainBytes(static_cast<DType>(tensor.dtype()), fixed, &bytes)) {
-    return INVALID("tensor %u '%.60s': its dims overflow, expected fewer than 2^58 elements", index,
+    return INVALID("tensor %u '%.60s': its dims overflow, expected products that fit in memory", index,
                    NameOf(tensor.name()));
   }
   return Status::Ok();

@@ -44,7 +44,8 @@ endforeach()
 # -ffp-contract=off: a*b+c is never fused behind our back; kernels say Fma where they mean it.
 set(common -ffp-contract=off -fno-strict-aliasing -Wall -Wextra -Wshadow -Wconversion -Werror)
 if(TL_ARCH STREQUAL "armv7")
-  list(APPEND common -mfpu=neon-vfpv4 -Wno-psabi)
+  # Sizes are int64 and narrow to 32 bits everywhere; bundle/layout.cc keeps every tensor within them.
+  list(APPEND common -mfpu=neon-vfpv4 -Wno-psabi -Wno-conversion)
 endif()
 set(TL_LIBRARY_FLAGS ${common} -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden
                      -fvisibility-inlines-hidden -ffunction-sections -fdata-sections -fno-math-errno)
@@ -60,6 +61,7 @@ endif()
 if(TL_SANITIZE)
   add_compile_options(-fsanitize=${TL_SANITIZE} -fno-omit-frame-pointer -g)
   add_link_options(-fsanitize=${TL_SANITIZE})
+  add_compile_options(-Wno-uninitialized -Wno-maybe-uninitialized)  # false ones in the compiler's own headers
   if(TL_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
   endif()
