@@ -111,6 +111,10 @@ def _reduced(kind: str, x: np.ndarray, axes: tuple[int, ...], keep: bool) -> Any
             count = int(np.prod([x.shape[a] for a in axes], dtype=np.int64))
             return total / count if x.dtype.kind == "f" else np.trunc(total / max(count, 1)).astype(x.dtype)
         extra: dict[str, Any] = {"dtype": x.dtype} if kind in ("sum", "prod") else {}
+        if kind in ("max", "min") and x.dtype.kind != "b":  # of nothing: the value that any other replaces
+            limits = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
+            low, high = (-np.inf, np.inf) if limits is None else (limits.min, limits.max)
+            extra["initial"] = low if kind == "max" else high
         return function[kind](x, axis=axes, keepdims=keep, **extra)
     if kind == "l1":
         return np.sum(np.abs(x), axis=axes, keepdims=keep, dtype=x.dtype)

@@ -8,6 +8,7 @@ reader.py reads files, importer.py walks the graph, and each family file holds o
 """
 
 from tealight.frontends.onnx import (
+    attention,
     contrib,
     control_flow,
     einsum,
@@ -24,6 +25,6 @@ from tealight.frontends.onnx.importer import load
 from tealight.frontends.onnx.registry import supported
 
 #: The converters register themselves when their files are imported.
-FAMILIES = (contrib, control_flow, einsum, image, indexing, math, nn, norm, recurrent, refused, shape)
+FAMILIES = (attention, contrib, control_flow, einsum, image, indexing, math, nn, norm, recurrent, refused, shape)
 
 __all__ = ["FAMILIES", "load", "supported"]

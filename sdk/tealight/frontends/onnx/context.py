@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import GraphProto, TensorProto, helper
 
-from tealight.errors import TealightError
-from tealight.frontends.onnx import folding, reader
+from tealight.frontends.onnx import folding
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import Dim, DType, TensorType
 
@@ -39,6 +38,10 @@ class RefusedError(Exception):
 
 class AlreadyReportedError(Exception):
     """A node whose body holds problems that are recorded already."""
+
+
+class TakeFunctionBodyError(Exception):
+    """A form that the converter leaves to the function body of the standard; nothing was emitted that matters."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -376,17 +379,3 @@ def refine(value: Value, dims: Sequence[Dim | None]) -> Value:
     if better != shape:
         value.type = TensorType(value.dtype, better, value.type.const)
     return value
-
-
-__all__ = [
-    "COMPUTED_IN_FLOAT32",
-    "DimOf",
-    "NodeContext",
-    "RefusedError",
-    "ShapeItem",
-    "TealightError",
-    "dtype_of",
-    "internal_dtype",
-    "reader",
-    "refine",
-]

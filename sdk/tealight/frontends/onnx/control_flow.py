@@ -64,7 +64,7 @@ def _inline_branch(c: NodeContext, branch: GraphProto) -> list[Value | None]:
     )
     scope.add_initializers(branch)
     scope.convert_all(branch.node)
-    return [r if isinstance(r, Value) else None for r in scope.results(branch.output)]
+    return list(_values(scope.results(branch.output)))
 
 
 def _child(c: NodeContext, what: str) -> Scope:

@@ -23,6 +23,7 @@ from tealight.frontends.onnx.context import (
     AlreadyReportedError,
     NodeContext,
     RefusedError,
+    TakeFunctionBodyError,
     dtype_of,
     internal_dtype,
 )
@@ -346,25 +347,39 @@ class Scope:
     ) -> list[Value | Missing]:
         """Returns the results of a node; of a broken one only whether it has an import is checked."""
         opset = self.opsets.get(domain, 1)
-        local = self.importer.functions.get((domain, node.op_type))
-        converter = None if local is not None else registry.find(domain, node.op_type, opset)
+        body = self.importer.functions.get((domain, node.op_type))
+        converter = None if body is not None else registry.find(domain, node.op_type, opset)
+        if broken and (converter is not None or body is not None or _has_function(domain, node.op_type)):
+            return []
         if converter is not None:
-            if broken:
-                return []
-            wanted = [bool(o) for o in node.output]
-            context = NodeContext(self, node.op_type, name, opset, values, reader.attributes(node), wanted)
-            made = converter(context)
-            given = [made] if isinstance(made, Value) else list(made)
-            lacking = Missing(name, _op_label(domain, node.op_type), "result is not computed, expected it unused")
-            results: list[Value | Missing] = [lacking if v is None else v for v in given]
-            return results + [dataclasses.replace(lacking) for _ in node.output[len(given) :]]
-        types = [None if v is None else v.type for v in values]
-        body = local or (None if broken else schema_function(node, domain, opset, types))
+            try:
+                return self._converted(converter, node, domain, name, opset, values)
+            except TakeFunctionBodyError:
+                pass
         if body is None:
-            if broken and _has_function(domain, node.op_type):
-                return []
+            types = [None if v is None else v.type for v in values]
+            body = None if broken else schema_function(node, domain, opset, types)
+        if body is None:
             raise RefusedError("no import for this op", "rewrite this part of the model with supported ops")
-        return [] if broken else self._inline(body, node, name, values)
+        return self._inline(body, node, name, values)
+
+    def _converted(
+        self,
+        converter: registry.Converter,
+        node: NodeProto,
+        domain: str,
+        name: str,
+        opset: int,
+        values: list[Value | None],
+    ) -> list[Value | Missing]:
+        """Returns what a converter makes of a node; results that it does not give are missing."""
+        wanted = [bool(o) for o in node.output]
+        context = NodeContext(self, node.op_type, name, opset, values, reader.attributes(node), wanted)
+        made = converter(context)
+        given = [made] if isinstance(made, Value) else list(made)
+        lacking = Missing(name, _op_label(domain, node.op_type), "result is not computed, expected it unused")
+        results: list[Value | Missing] = [dataclasses.replace(lacking) if v is None else v for v in given]
+        return results + [dataclasses.replace(lacking) for _ in node.output[len(given) :]]
 
     def _inline(
         self, body: FunctionProto, node: NodeProto, name: str, values: list[Value | None]
