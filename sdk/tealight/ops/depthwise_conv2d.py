@@ -72,6 +72,7 @@ class DepthwiseConv2d(OpDef):
     def cases(self) -> list[Case]:
         """Every specialised kernel (3x3 and 5x5, stride 1 and 2) and the general one, with channel and row tails."""
         relu6 = {"kind": "clip", "alpha": 0.0, "beta": 6.0}
+        swish = {"kind": "hard_swish", "alpha": 0.0, "beta": 0.0}
 
         def case(
             shape: tuple[int, int, int, int],
@@ -114,6 +115,6 @@ class DepthwiseConv2d(OpDef):
             case((1, 6, 6, 16), (3, 3), pads=(4, 5, 4, 5)),
             case((0, 5, 5, 4), (3, 3), pads=(1, 1, 1, 1)),
             case((1, 9, 11, 19), (3, 3), pads=(1, 1, 1, 1), x=special, activation=relu6),
-            case((1, 8, 9, 35), (3, 3), pads=(1, 1, 1, 1), activation={"kind": "hard_swish", "alpha": 0.0, "beta": 0.0}),
+            case((1, 8, 9, 35), (3, 3), pads=(1, 1, 1, 1), activation=swish),
             case((1, 8, 9, 35), (3, 3), pads=(1, 1, 1, 1), activation={"kind": "silu", "alpha": 0.0, "beta": 0.0}),
         ]  # fmt: skip

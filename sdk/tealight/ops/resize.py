@@ -109,7 +109,7 @@ class Resize(OpDef):
 
     def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType:
         """Returns x with the resized dims; unknown where scales or sizes are."""
-        x, roi, scales, sizes = (*inputs, None, None, None)[:4]
+        x, _, scales, sizes = (*inputs, None, None, None)[:4]
         assert x is not None
         for key, allowed in (("mode", _MODES), ("coordinate_mode", _COORDINATES), ("nearest_mode", _NEAREST)):
             if attrs[key] not in allowed:
