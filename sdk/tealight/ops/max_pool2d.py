@@ -17,9 +17,10 @@ _DTYPES = (DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.UINT8)
 
 @register
 class MaxPool2d(OpDef):
-    """y[n,i,j,c] = the fold of max(a, b) = (b > a or b is NaN) ? b : a over the window's taps in row-major order.
+    """y[n,i,j,c] = the fold of max(a, b) = (b > a or b is NaN) ? b : a over the window's taps.
 
-    x [n, h, w, c]; taps in the padding are left out; a window of padding only gives the lowest value.
+    x [n, h, w, c]; taps in the padding are left out; a window of padding only gives the lowest value. Taps are taken
+    column by column (row by row when indices are asked for), which shows in the sign of a zero only.
     indices (int64, optional): for each element of y the position of its tap in x, flattened as it lies in memory:
     ((n * h + i) * w + j) * c + channel; -1 for a window of padding only. ONNX counts in [n, c, h, w] order:
     frontends convert.
@@ -47,7 +48,7 @@ class MaxPool2d(OpDef):
         return TensorType(x.dtype, shape), TensorType(DType.INT64, shape)
 
     def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> Sequence[np.ndarray]:
-        """Folds tap after tap."""
+        """Folds tap after tap, row by row."""
         (x,) = inputs
         assert x is not None
         lowest = -np.inf if np.issubdtype(x.dtype, np.floating) else np.iinfo(x.dtype).min

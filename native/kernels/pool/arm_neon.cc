@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pooling for arm_neon.
+#define TL_ISA arm_neon
+#include "kernels/pool/pool.h"
+
+#include "base/simd/vec.h"
+#include "kernels/pool/generic.h"
+
+namespace tealight {
+
+const PoolKernels* PoolKernels_arm_neon() { return &arm_neon::kPoolKernels; }
+
+}  // namespace tealight
