@@ -38,6 +38,8 @@ def pack(array: np.ndarray, layout: Layout, groups: int = 1, attrs: dict[str, An
         return np.ascontiguousarray(_gemm(array.reshape(1, n, -1))[0])
     if layout is Layout.CONV_TRANSPOSE_N16:
         return _conv_transpose(array, groups, attrs or {})
+    if layout is Layout.WINOGRAD_N16:
+        return _winograd(array, int((attrs or {})["winograd"]))
     raise TealightError(f"layout {layout.name.lower()}: not packed by this version, expected another layout")
 
 
@@ -57,6 +59,8 @@ def unpack(
         return _ungemm(data, 1, shape[0], k).reshape(shape)
     if layout is Layout.CONV_TRANSPOSE_N16:
         return _unconv_transpose(data, shape, groups, attrs or {})
+    if layout is Layout.WINOGRAD_N16:
+        return _unwinograd(data, shape, int((attrs or {})["winograd"]))
     raise TealightError(f"layout {layout.name.lower()}: not read by this version, expected another layout")
 
 
@@ -117,6 +121,38 @@ def _conv_transpose(array: np.ndarray, groups: int, attrs: dict[str, Any]) -> np
         for phase in _phases(array.shape, attrs):
             parts.append(_gemm(taps[g : g + 1, :, phase].reshape(1, oc // groups, -1)).reshape(-1))
     return np.concatenate(parts) if parts else np.zeros(0, array.dtype)
+
+
+#: G of F(m x m, 3 x 3) (Lavin and Gray, 2015), by m.
+_WINOGRAD_G = {
+    2: [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
+    4: [
+        [1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6],
+        [1 / 24, -1 / 12, 1 / 6], [0, 0, 1],
+    ],
+}  # fmt: skip
+
+
+def _winograd(array: np.ndarray, m: int) -> np.ndarray:
+    """[n, 3, 3, c] -> [(m + 2)^2, ceil(n/16), c, 16]: G w G^T in float64, rounded once."""
+    g = np.array(_WINOGRAD_G[m], np.float64)
+    n, _, _, c = array.shape
+    # One term at a time: einsum's order, and so its rounding, is not the same on every machine.
+    rows = np.zeros((m + 2, n, 3, c))
+    both = np.zeros((m + 2, m + 2, n, c))
+    for y in range(3):
+        rows += g[:, None, y, None, None] * array[None, :, y]
+    for x in range(3):
+        both += g[None, :, x, None, None] * rows[:, None, :, x]
+    return _gemm(both.astype(array.dtype).reshape((m + 2) ** 2, n, c))
+
+
+def _unwinograd(data: np.ndarray, shape: tuple[int, ...], m: int) -> np.ndarray:
+    """The kernels that a packed constant was made from, but for rounding."""
+    n, _, _, c = shape
+    inverse = np.linalg.pinv(np.array(_WINOGRAD_G[m], np.float64))
+    packed = _ungemm(data, (m + 2) ** 2, n, c).reshape(m + 2, m + 2, n, c).astype(np.float64)
+    return np.asarray(np.einsum("yp,pqnc,xq->nyxc", inverse, packed, inverse), data.dtype)
 
 
 def _unconv_transpose(data: np.ndarray, shape: tuple[int, ...], groups: int, attrs: dict[str, Any]) -> np.ndarray:

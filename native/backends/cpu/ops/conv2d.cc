@@ -5,6 +5,7 @@
 #include "backends/cpu/activation.h"
 #include "backends/cpu/conv_window.h"
 #include "backends/cpu/gemm_grid.h"
+#include "backends/cpu/winograd_conv.h"
 
 namespace tealight {
 namespace {
@@ -16,8 +17,10 @@ struct State {
   int64_t h, w, c, oh, ow, group;
   int64_t group_c;  // channels of one group
   int64_t group_oc;
-  bool row_taps;  // a tap is a kernel row
+  bool pointwise;  // row i of the gemm is pixel i of x
+  bool row_taps;   // a tap is a kernel row
   size_t taps, run;
+  WinogradPlan winograd;
   size_t table_bytes;  // of the pointers in the thread's scratch, before the patches
 };
 
@@ -26,16 +29,37 @@ int64_t OutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilatio
   return span < 0 ? 0 : span / stride + 1;
 }
 
+Status CheckWinograd(const OpContext& context, const State& s) {
+  const ConvWindow& window = s.window;
+  const bool fits = window.kh == 3 && window.kw == 3 && window.sh == 1 && window.sw == 1 && window.dh == 1 &&
+                    window.dw == 1 && s.group == 1 && (s.winograd.m == 2 || s.winograd.m == 4);
+  if (fits) return Status::Ok();
+  return context.Error(TL_ERROR_INVALID_BUNDLE,
+                       "winograd %d, expected 2 or 4 for a 3x3 kernel with stride, dilation and group 1", s.winograd.m);
+}
+
+Status PrepareWinograd(OpContext& context, const State& s, size_t images, size_t oc, WinogradPlan* plan) {
+  plan->h = static_cast<size_t>(s.h);
+  plan->w = static_cast<size_t>(s.w);
+  plan->c = static_cast<size_t>(s.c);
+  plan->oh = static_cast<size_t>(s.oh);
+  plan->ow = static_cast<size_t>(s.ow);
+  plan->oc = oc;
+  plan->top = static_cast<size_t>(s.window.top);
+  plan->left = static_cast<size_t>(s.window.left);
+  return PlanWinograd(context, images, plan);
+}
+
 Status Prepare(OpContext& context) {
   const schema::Conv2d& attributes = context.attributes<schema::Conv2d>();
   State* s = new (context.state<State>()) State();
   RETURN_IF_ERROR(ReadConvWindow(context, attributes, &s->window));
   RETURN_IF_ERROR(ReadActivation(context, attributes.activation(), &s->activation));
   s->group = attributes.group();
-  RETURN_IF_ERROR(CheckConvOperands(context, s->window, s->group, Layout::kGemmN16));
-  if (attributes.winograd() != 0) {
-    return context.Error(TL_ERROR_UNSUPPORTED_OP, "winograd %d, expected 0", attributes.winograd());
-  }
+  s->winograd.m = attributes.winograd();
+  const bool winograd = s->winograd.m != 0;
+  RETURN_IF_ERROR(CheckConvOperands(context, s->window, s->group, winograd ? Layout::kWinogradN16 : Layout::kGemmN16));
+  if (winograd) RETURN_IF_ERROR(CheckWinograd(context, *s));
   const Tensor& x = *context.input(0);
   const ConvWindow& window = s->window;
   s->h = x.shape[1];
@@ -54,13 +78,18 @@ Status Prepare(OpContext& context) {
   RETURN_IF_ERROR(CheckResidual(context, context.input(3), shape));
   RETURN_IF_ERROR(context.SetOutput(0, DType::kFloat32, shape));
 
+  size_t pixels = 0;
+  RETURN_IF_ERROR(CountRows(context, shape[0], s->oh, s->ow, &pixels));
+  if (winograd) {
+    return PrepareWinograd(context, *s, static_cast<size_t>(shape[0]), static_cast<size_t>(oc), &s->winograd);
+  }
+  s->pointwise = window.kh * window.kw == 1 && window.sh * window.sw == 1 &&
+                 window.top + window.left + window.bottom + window.right == 0;
   s->row_taps = s->group == 1 && (window.dw == 1 || window.kw == 1);
   s->taps = static_cast<size_t>(s->row_taps ? window.kh : window.kh * window.kw);
   s->run = static_cast<size_t>(s->row_taps ? window.kw * s->group_c : s->group_c);
   const size_t k = s->taps * s->run;
   const GemmKernels* gemm = FindGemm(context.isa(), static_cast<size_t>(s->group_oc));
-  size_t pixels = 0;
-  RETURN_IF_ERROR(CountRows(context, shape[0], s->oh, s->ow, &pixels));
   s->grid = PlanGemmGrid(pixels, static_cast<size_t>(s->group_oc), k, gemm->max_rows, context.num_threads());
   // Per thread: the table of pointers, and with row_taps a copy of each row's window where it crosses an edge.
   s->table_bytes = (s->taps * gemm->max_rows * sizeof(float*) + 63) / 64 * 64;
@@ -129,6 +158,11 @@ void PointColumnTaps(const State& s, const float* x, const float* zeros, const C
 void FillTable(const State& s, const float* x, const float* zeros, size_t begin, size_t end, float* patches,
                const float** rows) {
   const size_t m = end - begin;
+  if (s.pointwise) {
+    const size_t c = static_cast<size_t>(s.c);
+    for (size_t i = 0; i < m; ++i) rows[i] = x + (begin + i) * c;
+    return;
+  }
   const int64_t first = static_cast<int64_t>(begin);
   int64_t ox = first % s.ow, oy = first / s.ow % s.oh, image = first / s.ow / s.oh;
   for (size_t i = 0; i < m; ++i) {
@@ -181,6 +215,10 @@ void RunCell(const OpContext& context, const State& s, const GemmKernels& gemm, 
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
+  if (s.winograd.m != 0) {
+    RunWinograd(context, s.winograd, s.activation);
+    return Status::Ok();
+  }
   const GemmKernels& gemm = *FindGemm(context.isa(), static_cast<size_t>(s.group_oc));
   memset(context.shared_scratch(), 0, s.run * sizeof(float));
   const size_t cells = s.grid.cells();

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#define TL_ISA arm_neon
+#include "kernels/winograd/generic.h"
+
+namespace tealight {
+
+const WinogradKernels* WinogradKernels_arm_neon() {
+  static constexpr WinogradKernels kKernels = {arm_neon::Input, arm_neon::Output};
+  return &kKernels;
+}
+
+}  // namespace tealight

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#define TL_ISA x86_avx2
+#include "kernels/winograd/generic.h"
+
+namespace tealight {
+
+const WinogradKernels* WinogradKernels_x86_avx2() {
+  static constexpr WinogradKernels kKernels = {x86_avx2::Input, x86_avx2::Output};
+  return &kKernels;
+}
+
+}  // namespace tealight
