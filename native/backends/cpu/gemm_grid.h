@@ -58,6 +58,13 @@ inline GemmGrid PlanGemmGrid(size_t m, size_t n, size_t k, size_t max_rows, size
   return grid;
 }
 
+// Elements between the copied rows of a tile: rows a power of two apart would fall into the same few cache sets.
+constexpr size_t kRowGap = 16;
+
+/// Whether rows of `row` elements, one after another, evict each other from an 8-way L1 cache while a tile reads them
+/// for n columns, so that copying them apart pays.
+inline bool RowsCollide(size_t row, size_t n) { return row >= 512 && row % 256 == 0 && n >= 64; }
+
 /// Calls f(m_begin, m_end) for near equal runs of at most max_rows rows of a cell.
 template <typename F>
 inline void ForEachTile(const GemmCell& cell, size_t max_rows, const F& f) {

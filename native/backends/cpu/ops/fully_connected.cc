@@ -11,6 +11,7 @@ struct State {
   FusedActivation activation;
   GemmGrid grid;
   size_t k;
+  bool copy_rows;  // into scratch, kRowGap apart
 };
 
 Status Prepare(OpContext& context) {
@@ -40,7 +41,20 @@ Status Prepare(OpContext& context) {
   s->k = static_cast<size_t>(weight->shape[1]);
   s->grid = PlanGemmGrid(static_cast<size_t>(shape.Product(0, shape.rank - 1)), n, s->k,
                          FindGemm(context.isa(), n)->max_rows, context.num_threads());
+  s->copy_rows = s->grid.m > 1 && RowsCollide(s->k, n);
+  if (s->copy_rows) context.RequestScratch(0, kGemmMaxRows * (s->k + kRowGap) * sizeof(float));
   return Status::Ok();
+}
+
+// Points rows at m rows of x, or at copies of them in scratch.
+void PointRows(const State& s, const float* x, size_t m, float* scratch, const float** rows) {
+  for (size_t i = 0; i < m; ++i) {
+    rows[i] = x + i * s.k;
+    if (!s.copy_rows) continue;
+    float* copy = scratch + i * (s.k + kRowGap);
+    memcpy(copy, rows[i], s.k * sizeof(float));
+    rows[i] = copy;
+  }
 }
 
 Status Run(OpContext& context) {
@@ -53,7 +67,7 @@ Status Run(OpContext& context) {
   const Tensor* bias = context.input(2);
   const Tensor* residual = context.input(3);
   float* y = context.output(0)->As<float>();
-  context.ParallelFor(s.grid.cells(), 1, [&](size_t, size_t first, size_t last) {
+  context.ParallelFor(s.grid.cells(), 1, [&](size_t thread, size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
       const GemmCell cell = s.grid.Cell(i);
       GemmArgs args;
@@ -65,7 +79,7 @@ Status Run(OpContext& context) {
       args.hi = s.activation.hi;
       ForEachTile(cell, gemm.max_rows, [&](size_t begin, size_t end) {
         const float* rows[kGemmMaxRows];
-        for (size_t r = begin; r < end; ++r) rows[r - begin] = x + r * s.k;
+        PointRows(s, x + begin * s.k, end - begin, static_cast<float*>(context.thread_scratch(thread)), rows);
         const size_t at = begin * n + cell.n_begin;
         args.dst = y + at;
         args.residual = residual != nullptr ? residual->As<float>() + at : nullptr;
