@@ -7,9 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
-from tealight import ops
 from tealight.ir.graph import Graph, Value
 from tealight.ir.interpret import evaluate
 from tealight.ir.types import DType, TensorType
@@ -46,8 +44,6 @@ class Build:
 
     def __call__(self, op: str, *operands: Value | float | None, **attrs: Any) -> Value:
         """Adds a node and returns its first result; numbers become float32 scalars."""
-        if op not in ops.names():
-            pytest.skip(f"op {op}: not defined yet")
         inputs = [self.const(v) if isinstance(v, int | float) else v for v in operands]
         return self.graph.add(op, inputs, attrs)[0]
 

@@ -45,5 +45,4 @@ def _register_all(register: Callable[..., Callable[[Converter], Converter]]) -> 
 
 
 _register_all(converts)
-#: (domain, op) of all ops above.
-REFUSED = frozenset(("", op) for ops in _REASONS for op in ops)
+REFUSED = frozenset(op for ops in _REASONS for op in ops)

@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: tealight build | run | inspect | compare | bench | verify | explain.
+
+Each command is one Python call of the package with a table around it; --json prints the same as data. Exit codes:
+0 done, 1 an error or a failed check, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tealight
+from tealight.errors import TealightError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code."""
+    options = parser().parse_args(argv)
+    try:
+        return int(options.run(options))
+    except TealightError as e:
+        _print_error(e, options.json)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, MemoryError) as e:
+        _print_error(TealightError(str(e) or type(e).__name__), options.json)
+    return 1
+
+
+def _print_error(error: TealightError, as_json: bool) -> None:
+    if as_json:
+        fields = {"type": type(error).__name__, "message": str(error), "node": error.node, "op": error.op}
+        print(json.dumps({"error": fields}, indent=2))
+    else:
+        print(f"error: {error}", file=sys.stderr)
+
+
+# ---- arguments ----
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of all commands."""
+    root = argparse.ArgumentParser(prog="tealight", description="Builds, runs and examines .tea bundles.")
+    root.add_argument("--version", action="version", version=f"tealight {tealight.__version__}")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, function, setup in (
+        ("build", build, _build_arguments),
+        ("run", run, _run_arguments),
+        ("inspect", inspect, _inspect_arguments),
+        ("compare", compare, _compare_arguments),
+        ("bench", bench, _bench_arguments),
+        ("verify", verify, _verify_arguments),
+        ("explain", explain, _explain_arguments),
+    ):
+        text = (function.__doc__ or "").splitlines()[0]
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=function)
+        command.add_argument("--json", action="store_true", help="print data instead of tables")
+        setup(command)
+    return root
+
+
+def _build_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("model", help="an .onnx file")
+    p.add_argument("-o", "--output", help="the .tea file to write (default: the model's name with .tea)")
+    p.add_argument("--recipe", default="float32", help="how numbers are stored (default: float32)")
+    p.add_argument(
+        "--shape", action="append", default=[], metavar="INPUT=DIMS",
+        help="fix the dims of an input: x=1,3,224,224 (a name keeps a dim open)",
+    )  # fmt: skip
+    p.add_argument("--name", default="main", help="of the entry point")
+    p.add_argument("--labels", help="text file with one label a line, for the first output")
+    p.add_argument(
+        "--image", metavar="KEY=VALUE,…",
+        help="how a picture becomes an input: mean=123.7:116.3:103.5,scale=0.017,order=RGB,layout=NCHW,input=x",
+    )  # fmt: skip
+    p.add_argument("--metadata", action="append", default=[], metavar="KEY=TEXT", help="a text to keep in the bundle")
+    p.add_argument("--winograd", action="store_true", help="let 3x3 convolutions use Winograd's algorithm")
+    p.add_argument("--html", help="also write the HTML report here")
+
+
+def _session_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--isa", default="auto", help="kernel path: auto, scalar, avx2, avx512, neon")
+    p.add_argument("--device", default="host", help="host, or an emulated phone: cortex-a53, cortex-a76, arm64-max")
+
+
+def _input_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("files", nargs="*", metavar="FILE", help="inputs in order: picture, .wav, .npy; or one .npz")
+    p.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="a single input by name")
+
+
+def _run_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("bundle")
+    _input_arguments(p)
+    p.add_argument("--random", action="store_true", help="fill missing inputs with seeded random numbers")
+    p.add_argument("-o", "--output", help="write the outputs to this .npz file")
+    p.add_argument("--top", type=int, default=5, help="how many of the best classes to show (default: 5)")
+    p.add_argument("--engine", default="native", help="native, or reference (the NumPy judge)")
+    _session_arguments(p)
+
+
+def _inspect_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("bundle")
+    p.add_argument("--html", help="also write the HTML report here")
+    p.add_argument("--time", action="store_true", help="run it a few times and show the time of each instruction")
+    _session_arguments(p)
+
+
+def _compare_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("model", help="the source model; '-' compares with the reference engine only")
+    p.add_argument("bundle")
+    _input_arguments(p)
+    p.add_argument("--tolerance", type=float, default=1e-4, help="of the largest error, relative to the output's range")
+    p.add_argument("--all", action="store_true", help="show every layer, not only the ten that differ most")
+    _session_arguments(p)
+
+
+def _bench_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("bundle")
+    p.add_argument("--runs", type=int, default=50)
+    p.add_argument("--warmup", type=int, default=5)
+    _session_arguments(p)
+
+
+def _verify_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("bundle")
+
+
+def _explain_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("bundle")
+    p.add_argument("--node", default="", help="only instructions whose source node holds this text")
+
+
+# ---- commands ----
+
+
+def build(o: argparse.Namespace) -> int:
+    """Compiles an ONNX model into a bundle."""
+    output = o.output or str(pathlib.Path(o.model).with_suffix(".tea"))
+    options: dict[str, Any] = {
+        "shapes": dict(_shape(s) for s in o.shape) or None,
+        "name": o.name,
+        "metadata": dict(_pair(m, "--metadata") for m in o.metadata),
+        "passes": {"winograd": True} if o.winograd else {},
+    }
+    if o.labels:
+        options["labels"] = _lines(o.labels)
+    if o.image:
+        options["image"] = _image(o.image)
+    report = _with_progress(
+        o.json, lambda progress: tealight.build(o.model, output, recipe=o.recipe, progress=progress, **options)
+    )
+    if o.html:
+        _write_html(o.html, _summary(output))
+    if o.json:
+        import dataclasses
+
+        return _json(dataclasses.asdict(report))
+    _console().print(str(report), markup=False, highlight=False)
+    return 0
+
+
+def run(o: argparse.Namespace) -> int:
+    """Runs a bundle on pictures, sound or arrays."""
+    import numpy as np
+
+    from tealight.bundle import reader
+    from tealight.report import inputs, results
+
+    bundle = reader.read_bundle(o.bundle)
+    with tealight.Session(o.bundle, threads=o.threads, isa=o.isa, device=o.device, engine=o.engine) as session:
+        feeds = inputs.load(o.files, o.input, session.inputs, bundle.images)
+        if o.random:
+            feeds = inputs.fill(session.inputs, feeds)
+        outputs = session.run(feeds)
+    if o.output:
+        _save(o.output, outputs)
+    described = [results.describe(n, np.asarray(a), bundle.labels.get(n), o.top) for n, a in outputs.items()]
+    if o.json:
+        return _json({"outputs": described})
+    results.show(_console(), described)
+    return 0
+
+
+def inspect(o: argparse.Namespace) -> int:
+    """Shows what a bundle holds: entry points, memory, every instruction."""
+    from tealight.report import tables
+
+    summary = _summary(o.bundle, o if o.time or o.html else None)
+    if o.html:
+        _write_html(o.html, summary)
+    if o.json:
+        return _json(summary.to_json())
+    tables.print_summary(_console(), summary)
+    return 0
+
+
+def compare(o: argparse.Namespace) -> int:
+    """Compares a bundle with its source model, layer by layer."""
+    from tealight.report import inputs, tables
+
+    with tealight.Session(o.bundle, engine="reference") as session:
+        infos = session.inputs
+    from tealight.bundle import reader
+
+    feeds = inputs.fill(infos, inputs.load(o.files, o.input, infos, reader.read_bundle(o.bundle).images))
+    model = None if o.model == "-" else o.model
+    result = tealight.compare(model, o.bundle, feeds, threads=o.threads, isa=o.isa, device=o.device)
+    worst = max((d.relative for d in result.outputs), default=0.0)
+    passed = worst <= o.tolerance and not math.isnan(worst)
+    if o.json:
+        data = {
+            "judge": result.judge, "passed": passed, "tolerance": o.tolerance, "worst": worst,
+            "outputs": [_difference(d) for d in result.outputs], "layers": [_difference(d) for d in result.layers],
+        }  # fmt: skip
+        _json(data)
+        return 0 if passed else 1
+    console = _console()
+    layers = result.layers if o.all else sorted(result.layers, key=lambda d: -d.relative)[:10]
+    title = "layers" if o.all else f"the layers that differ most, of {len(result.layers)}"
+    console.print(tables.difference_table(f"{title}: native against the reference engine", layers))
+    console.print(tables.difference_table(f"outputs: native against {result.judge}", result.outputs))
+    console.print(f"largest error {worst:.2e} of the range, {'within' if passed else 'above'} {o.tolerance:g}")
+    return 0 if passed else 1
+
+
+def bench(o: argparse.Namespace) -> int:
+    """Measures load time, latency and memory of a bundle on this machine."""
+    from tealight.report import bench as measure
+    from tealight.report import tables
+
+    result = _with_progress(
+        o.json,
+        lambda progress: measure.measure(
+            o.bundle, runs=o.runs, warmup=o.warmup, threads=o.threads, isa=o.isa, device=o.device, progress=progress
+        ),
+    )
+    if o.json:
+        return _json(result)
+    rows = [(k.removesuffix("_ns").replace("_", " "), measure.text(k, v)) for k, v in result.items()]
+    tables.pairs(_console(), os.path.basename(o.bundle), rows)
+    return 0
+
+
+def verify(o: argparse.Namespace) -> int:
+    """Checks every byte of a bundle: the Python reader, the checksum and the C++ validator."""
+    from tealight.bundle import reader
+
+    bundle = reader.read_bundle(o.bundle, check_sha=True)
+    checks = ["structure", "checksum"]
+    try:
+        tealight.Session(o.bundle).close()
+        checks.append("native validator")
+    except TealightError as e:
+        if "library" not in str(e):  # a runtime that was not built here proves nothing about the file
+            raise
+    data = {"file": os.path.basename(o.bundle), "valid": True, "checks": checks, "programs": len(bundle.programs)}
+    if o.json:
+        return _json(data)
+    _console().print(f"{data['file']}: valid ({', '.join(checks)})", highlight=False)
+    return 0
+
+
+def explain(o: argparse.Namespace) -> int:
+    """Says why each instruction is as it is: what was fused, moved, or could not be avoided."""
+    from rich.table import Table
+
+    from tealight.report import explain as why
+
+    reasons, notes = why.explain(o.bundle, node=o.node)
+    if o.json:
+        return _json(why.to_json(reasons, notes))
+    table = Table("#", "op", "source node", "why")
+    for r in reasons:
+        table.add_row(str(r.instruction), r.op, _escape(r.name), _escape(r.text))
+    console = _console()
+    console.print(table)
+    for node, text in notes:
+        console.print(f"note: {node + ': ' if node else ''}{text}", markup=False)
+    return 0
+
+
+# ---- small parts ----
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # A pipe has no width of its own: wide enough that no cell of a table is cut.
+    return Console() if sys.stdout.isatty() else Console(width=200, highlight=False)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _json(data: Any) -> int:
+    print(json.dumps(data, indent=2, default=str))
+    return 0
+
+
+def _summary(path: str, timed: argparse.Namespace | None = None) -> Any:
+    """Returns the summary, with the native runtime's memory promise (and times) where it is built."""
+    from tealight.report import bench as measure
+    from tealight.report import summary
+
+    result = summary.summarize(path)
+    session = {} if timed is None else {"threads": timed.threads, "isa": timed.isa, "device": timed.device}
+    measure.add_native(result, path, timed=timed is not None, **session)
+    return result
+
+
+def _write_html(path: str, summary: Any) -> None:
+    from tealight.report import html
+
+    try:
+        pathlib.Path(path).write_text(html.page(summary), encoding="utf-8")
+    except OSError as e:
+        raise TealightError(f"report {path!r}: {e.strerror}, expected a file that can be written") from e
+
+
+def _with_progress(quiet: bool, work: Callable[[Callable[[str, int, int], None] | None], Any]) -> Any:
+    """Runs work with a progress bar on stderr, where somebody may see it."""
+    if quiet or not sys.stderr.isatty():
+        return work(None)
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:32}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("start", total=1)
+        return work(lambda stage, i, n: bar.update(task, description=stage, completed=i, total=n))
+
+
+def _difference(d: Any) -> dict[str, Any]:
+    return {
+        "name": d.name, "node": d.node, "op": d.op, "shape": list(d.shape), "max_abs": d.max_abs, "range": d.range,
+        "relative": d.relative, "sqnr_db": d.sqnr_db, "cosine": d.cosine,
+    }  # fmt: skip
+
+
+def _save(path: str, outputs: dict[str, Any]) -> None:
+    import numpy as np
+
+    target = path if path.endswith(".npz") else f"{path}.npz"
+    try:
+        np.savez(target, **outputs)
+    except OSError as e:
+        raise TealightError(f"output {target!r}: {e.strerror}, expected a file that can be written") from e
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise TealightError(f"{option} {text!r}: no '=', expected KEY=VALUE")
+    return key, value
+
+
+def _shape(text: str) -> tuple[str, list[int | str]]:
+    name, _, dims = text.rpartition("=")
+    if not name or not dims:
+        raise TealightError(f"--shape {text!r}: not INPUT=DIMS, expected for example x=1,3,224,224")
+    return name, [int(d) if d.lstrip("-").isdigit() else d for d in dims.replace("x", ",").split(",")]
+
+
+def _image(text: str) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for part in text.split(","):
+        key, value = _pair(part, "--image")
+        if key in ("mean", "scale"):
+            try:
+                result[key] = [float(v) for v in value.split(":")]
+            except ValueError as e:
+                raise TealightError(f"--image {key}: {value!r}, expected numbers separated by ':'") from e
+        else:
+            result[key] = int(value) if value.isdigit() else value
+    return result
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as e:
+        raise TealightError(f"labels {path!r}: {e}, expected a text file with one label a line") from e
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outputs of a run, described: shapes, ranges, and the best classes where they are classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def describe(name: str, array: np.ndarray, labels: Sequence[str] | None, top: int) -> dict[str, Any]:
+    """Returns name, dtype, shape, range and mean; the best classes where labels say that they are classes.
+
+    An output without labels counts as classes when it is one row of more than one float.
+    """
+    data: dict[str, Any] = {"name": name, "dtype": str(array.dtype), "shape": list(array.shape)}
+    if array.size and array.dtype.kind in "fiub":
+        wide = array.astype(np.float64)
+        data.update(min=float(wide.min()), max=float(wide.max()), mean=float(wide.mean()))
+    row = array.reshape(-1)
+    is_row = array.size == max(array.shape, default=0)
+    if labels is not None or (is_row and array.dtype.kind == "f" and array.size > 1):
+        best = np.argsort(-row.astype(np.float64), kind="stable")[: max(top, 0)]
+        data["top"] = [
+            {"index": int(i), "value": float(row[i]), "label": labels[i] if labels and i < len(labels) else None}
+            for i in best
+        ]
+    elif array.size <= 16:
+        data["values"] = array.tolist()
+    return data
+
+
+def show(console: Console, outputs: Sequence[dict[str, Any]]) -> None:
+    """Prints the descriptions."""
+    table = Table("output", "dtype", "shape", "min", "max", "mean")
+    for o in outputs:
+        numbers = [f"{o[k]:.6g}" if k in o else "" for k in ("min", "max", "mean")]
+        table.add_row(escape(o["name"]), o["dtype"], "x".join(map(str, o["shape"])) or "scalar", *numbers)
+    console.print(table)
+    for o in outputs:
+        if o.get("top"):
+            best = Table("class", "value", "label", title=f"best of {escape(o['name'])}", title_justify="left")
+            for row in o["top"]:
+                best.add_row(str(row["index"]), f"{row['value']:.6g}", escape(row["label"] or ""))
+            console.print(best)
+        elif "values" in o:
+            console.print(f"{o['name']} = {o['values']}", markup=False, highlight=False)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Terminal tables of a bundle, a comparison and a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tealight.report.summary import ProgramSummary, Row, Summary
+
+
+def size_text(n: int | None) -> str:
+    """Returns bytes for people: 1.5 MB."""
+    if n is None:
+        return "?"
+    size = float(n)
+    for unit in ("B", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.2f} GB"
+
+
+def count_text(n: int | None) -> str:
+    """Returns a count for people: 12.3 M."""
+    if n is None:
+        return "?"
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
+        if n >= limit:
+            return f"{n / limit:.1f} {unit}"
+    return str(n) if n else ""
+
+
+def time_text(ns: float | None) -> str:
+    """Returns a time for people: 1.25 ms."""
+    if ns is None:
+        return ""
+    for limit, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
+        if ns >= limit:
+            return f"{ns / limit:.3g} {unit}"
+    return f"{ns:.0f} ns"
+
+
+def pairs(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Prints a two-column table."""
+    table = Table(title=escape(title), show_header=False, title_justify="left")
+    table.add_column(style="cyan")
+    table.add_column(overflow="fold")
+    for key, value in rows:
+        table.add_row(escape(key), escape(value))
+    console.print(table)
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """Prints what `tealight inspect` shows."""
+    rows = [("file", f"{summary.file}, {size_text(summary.file_bytes)}"), ("weights", size_text(summary.weights_bytes))]
+    rows += [(k, str(v)) for k, v in summary.provenance.items()]
+    rows += [(f"image input {i['input']}", image_text(i)) for i in summary.images]
+    rows += [(f"labels of {k}", str(n)) for k, n in summary.labels.items()]
+    rows += list(summary.metadata.items())
+    pairs(console, "bundle", rows)
+    for program in summary.programs:
+        print_program(console, program, summary)
+    for node, text in summary.notes:
+        console.print(f"note: {escape(f'{node}: ' if node else '')}{escape(text)}")
+
+
+def image_text(image: dict[str, Any]) -> str:
+    """Returns how an input is made from a picture."""
+    size = f"{image['width']} x {image['height']}"
+    return (
+        f"{size} {image['channel_order']}, {image['layout']}, "
+        f"(pixel - {_numbers(image['mean'])}) * {_numbers(image['scale'])}"
+    )
+
+
+def _numbers(values: Sequence[float]) -> str:
+    same = len(set(values)) == 1
+    return f"{values[0]:g}" if same else "[" + ", ".join(f"{v:g}" for v in values) + "]"
+
+
+def print_program(console: Console, program: ProgramSummary, summary: Summary) -> None:
+    """Prints one program: inputs and outputs, memory, instructions."""
+    kind = "entry point" if program.is_entry else "body"
+    rows = [("input", text) for text in program.inputs] + [("output", text) for text in program.outputs]
+    rows += memory_rows(program, summary if program.is_entry else None)
+    rows.append(("multiply-adds", count_text(program.macs) or "0"))
+    pairs(console, f"{kind} {program.name}", rows)
+    console.print(instruction_table(program.rows))
+
+
+def memory_rows(program: ProgramSummary, summary: Summary | None) -> list[tuple[str, str]]:
+    """Returns the memory promise as rows."""
+    rows = []
+    if program.is_static:
+        bound = program.arena_lower_bound
+        over = f", {100 * (program.arena_bytes / bound - 1):.1f} % over the lower bound" if bound else ""
+        rows.append(("arena", f"{size_text(program.arena_bytes)}{over}"))
+    else:
+        rows.append(("arena", "decided at run time (open shapes)"))
+    if summary is not None and summary.memory is not None:
+        m = summary.memory
+        exact = "exactly" if m["exact"] else "at least"
+        total = m["arena_bytes"] + m["scratch_bytes"] + m["state_bytes"]
+        rows.append((
+            "a session needs",
+            f"{exact} {size_text(total)}: arena {size_text(m['arena_bytes'])}, scratch "
+            f"{size_text(m['scratch_bytes'])}, state {size_text(m['state_bytes'])}; "
+            f"weights {size_text(m['weights_bytes'])} stay mapped from the file",
+        ))  # fmt: skip
+    return rows
+
+
+def instruction_table(rows: Sequence[Row]) -> Table:
+    """Returns the table of instructions; with times when any was measured."""
+    timed = any(r.min_ns is not None for r in rows)
+    table = Table(show_lines=False)
+    for name, justify in (
+        ("#", "right"), ("op", "left"), ("does", "left"), ("result", "left"), ("weights", "right"),
+        ("activations", "right"), ("MACs", "right"), ("on", "left"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    if timed:
+        table.add_column("time", justify="right")
+        table.add_column("GMAC/s", justify="right")
+    table.add_column("source node", overflow="ellipsis", max_width=40, no_wrap=True)
+    for r in rows:
+        cells = [str(r.index), r.op, r.fused, " ".join(r.outputs), size_text(r.weight_bytes) if r.weight_bytes else ""]
+        cells += [size_text(r.activation_bytes), count_text(r.macs), r.placement]
+        if timed:
+            speed = f"{r.macs / r.min_ns:.1f}" if r.macs and r.min_ns else ""
+            cells += [time_text(r.min_ns), speed]
+        table.add_row(*map(escape, [*cells, r.name]))
+    return table
+
+
+def difference_table(title: str, rows: Sequence[Any]) -> Table:
+    """Returns the table of a comparison."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("tensor", overflow="ellipsis", max_width=48, no_wrap=True)
+    for name in ("op", "shape"):
+        table.add_column(name)
+    for name in ("max abs", "range", "relative", "SQNR dB", "cosine"):
+        table.add_column(name, justify="right")
+    for d in rows:
+        shape = "x".join(map(str, d.shape))
+        numbers = (f"{d.max_abs:.3g}", f"{d.range:.3g}", f"{d.relative:.2e}", f"{d.sqnr_db:.1f}", f"{d.cosine:.7f}")
+        table.add_row(escape(d.name), d.op, shape, *numbers)
+    return table
