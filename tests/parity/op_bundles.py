@@ -10,7 +10,7 @@ import numpy as np
 
 from tealight import ops
 from tealight.bundle import writer
-from tealight.ir.graph import Graph
+from tealight.ir.graph import Graph, Value
 from tealight.ir.types import DType, TensorType
 from tealight.lower.emit import emit
 
@@ -45,6 +45,22 @@ def one_op_graph(op: str, case: ops.Case, arrays: list[np.ndarray | None]) -> Gr
 def one_op_bundle(op: str, case: ops.Case, arrays: list[np.ndarray | None]) -> bytes:
     """Returns the bytes of the bundle."""
     return writer.to_bytes(emit(one_op_graph(op, case, arrays)).bundle)
+
+
+def embedded_bundle(op: str, case: ops.Case, arrays: list[np.ndarray | None]) -> bytes:
+    """Returns a bundle with the op in the middle: operands and results are activations, so it may work in place."""
+    graph = one_op_graph(op, case, arrays)
+    (node,) = graph.nodes
+    graph.nodes = []
+
+    def copy(v: Value, name: str) -> Value:
+        return graph.add("transpose", [v], {"perm": list(range(v.type.rank))}, name=name, outputs=[name])[0]
+
+    copies = {v: copy(v, f"copy_{v.name}") for v in graph.inputs}
+    node.inputs = [copies.get(v, v) if v is not None else None for v in node.inputs]
+    graph.nodes.append(node)
+    graph.outputs = [copy(v, f"out_{v.name}") for v in graph.outputs]
+    return writer.to_bytes(emit(graph).bundle)
 
 
 def feeds(case: ops.Case, arrays: list[np.ndarray | None]) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from parity.op_bundles import assert_close, feeds, one_op_bundle, operands, same_bits
+from parity.op_bundles import assert_close, embedded_bundle, feeds, one_op_bundle, operands, same_bits
 
 from tealight import ops
 from tealight.bundle import _codec
@@ -57,6 +57,23 @@ def test_native_matches_reference_on_every_isa(op: str, index: int, native: None
                     assert same_bits(found[key], first[key]), _difference(found[key], first[key], name, first_name)
             if first is None:
                 first, first_name = found, name
+
+
+@pytest.mark.parametrize(("op", "index"), CASES, ids=[f"{op}-{i}" for op, i in CASES])
+def test_native_in_the_middle_of_a_program_gives_the_same_bits(op: str, index: int, native: None) -> None:
+    if op not in NATIVE or "transpose" not in NATIVE:
+        pytest.skip(f"native library without {op}")
+    case = ops.get(op).cases()[index]
+    arrays = operands(op, index)
+    inputs = feeds(case, arrays)
+    alone, embedded = NativeSession(one_op_bundle(op, case, arrays)), NativeSession(embedded_bundle(op, case, arrays))
+    wanted = alone.run(inputs)
+    for _ in range(2):
+        found = embedded.run(inputs)
+        for key in wanted:
+            assert same_bits(found[f"out_{key}"], wanted[key]), f"{op} case {index} {key}: other bits in place"
+    alone.close()
+    embedded.close()
 
 
 def _difference(a: np.ndarray, b: np.ndarray, name_a: str, name_b: str) -> str:
