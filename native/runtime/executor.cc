@@ -157,6 +157,10 @@ Status Executor::CheckResult(const OpContext& context, int i, DType dtype, const
   return Status::Ok();
 }
 
+Shape Executor::DeclaredShape(const OpContext& context, int i) const {
+  return ShapeOf(InfoOf(static_cast<int32_t>(IndexOf(context.outputs_[i]))));
+}
+
 Status Executor::SetOutput(const OpContext& context, int i, DType dtype, const Shape& shape) {
   RETURN_IF_ERROR(CheckResult(context, i, dtype, shape));
   SetShape(context.outputs_[i], shape);

@@ -88,6 +88,7 @@ class Executor {
   // ---- what OpContext calls ----
   Status SetOutput(const OpContext& context, int i, DType dtype, const Shape& shape);
   Status ResizeOutput(const OpContext& context, int i, DType dtype, const Shape& shape);
+  Shape DeclaredShape(const OpContext& context, int i) const;
   Status RunProgram(const OpContext& context, int program, const Tensor* inputs, int num_inputs, const Tensor** outputs,
                     int num_outputs);
   const RunControl& control() const { return *config_.control; }

@@ -34,6 +34,8 @@ Status OpContext::ReadInts(int i, int64_t* values, int capacity, int* count) con
   return Status::Ok();
 }
 
+Shape OpContext::DeclaredShape(int i) const { return executor_->DeclaredShape(*this, i); }
+
 Status OpContext::RunProgram(int program, const Tensor* inputs, int num_inputs, const Tensor** outputs,
                              int num_outputs) {
   return executor_->RunProgram(*this, program, inputs, num_inputs, outputs, num_outputs);

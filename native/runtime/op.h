@@ -73,6 +73,8 @@ class OpContext {
   /// Data-dependent results only (OpKernel::data_dependent): gives result i its shape and memory. May be called again
   /// with another shape: the bytes up to the smaller size are kept, and growing step by step is cheap.
   Status ResizeOutput(int i, DType dtype, const Shape& shape);
+  /// Result i as the bundle declares it; dims below 0 are not fixed. The result is wanted.
+  Shape DeclaredShape(int i) const;
   /// If and Loop: runs a program of the bundle with these inputs; its outputs stay valid until the next call for
   /// the same program from this instruction.
   Status RunProgram(int program, const Tensor* inputs, int num_inputs, const Tensor** outputs, int num_outputs);
