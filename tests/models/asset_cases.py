@@ -112,6 +112,8 @@ def tolerance(case: AssetCase, name: str, expected: np.ndarray) -> float:
     largest = float(np.abs(expected).max(initial=0.0))
     if expected.dtype == np.float16 or "fp16" in case.row["model"]:
         return 1e-2 * largest
+    if case.model.stem == "ad01":  # its recorded answers are up to 4.8e-3 (7.7e-5 of the largest) from float64
+        return 1e-4 * largest
     recorded = case.row.get("max_abs_diff_engine_vs_f64", {}).get(name) or case.row.get("max_diff_torch_f64") or 0.0
     return max(10 * recorded, 1e-5 * largest, 1e-7)
 

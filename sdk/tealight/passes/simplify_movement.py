@@ -61,6 +61,8 @@ def _shorten(editor: Editor, end: Node) -> None:
         if private:
             old[0 if node.op == "transpose" else 1] += 1
         plan = _plan(nodes, out(end))
+        if plan is not None and not _expressible(plan, out(end)):
+            plan = None
         if plan is not None and (plan.cost < tuple(old) or _reordered(plan, nodes, tuple(old), private)):
             best = plan if best is None or plan.cost <= best.cost else best
         source = node.inputs[0]
@@ -70,6 +72,12 @@ def _shorten(editor: Editor, end: Node) -> None:
         node = source.producer
     if best is not None:
         _apply(editor, end, best)
+
+
+def _expressible(plan: _Plan, result: Value) -> bool:
+    """Whether the plan's reshapes can be written with constants: at most one dim of each may be open."""
+    shapes = ([plan.first] if plan.first is not None else []) + ([result.shape] if plan.last else [])
+    return all(reshape_target(shape) is not None for shape in shapes)
 
 
 def _reordered(plan: _Plan, nodes: Sequence[Node], old: tuple[int, ...], private: bool) -> bool:
