@@ -217,6 +217,61 @@ float ScalarUnary(UnaryOp kind, float x) {
   return static_cast<float>(y);
 }
 
+bool HasScalarUnary64(UnaryOp kind) {
+  switch (kind) {
+    case UnaryOp::kAbs:
+    case UnaryOp::kNeg:
+    case UnaryOp::kSign:
+    case UnaryOp::kFloor:
+    case UnaryOp::kCeil:
+    case UnaryOp::kRound:
+    case UnaryOp::kSqrt:
+    case UnaryOp::kRsqrt:
+    case UnaryOp::kReciprocal:
+    case UnaryOp::kExp:
+    case UnaryOp::kLog:
+    case UnaryOp::kTanh:
+    case UnaryOp::kSigmoid:
+    case UnaryOp::kRelu:
+    case UnaryOp::kClip:
+    case UnaryOp::kSquare: return true;
+    default: return false;
+  }
+}
+
+double ScalarUnary64(UnaryOp kind, double alpha, double beta, double x) {
+  switch (kind) {
+    case UnaryOp::kAbs: return __builtin_fabs(x);
+    case UnaryOp::kNeg: return -x;
+    case UnaryOp::kSign: return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x;
+    // Exact by definition, so every libm agrees on them.
+    case UnaryOp::kFloor: return floor(x);
+    case UnaryOp::kCeil: return ceil(x);
+    case UnaryOp::kRound: return rint(x);
+    case UnaryOp::kSqrt: return __builtin_sqrt(x);
+    case UnaryOp::kRsqrt: return 1 / __builtin_sqrt(x);
+    case UnaryOp::kReciprocal: return 1 / x;
+    case UnaryOp::kExp: return Exp(x);
+    case UnaryOp::kLog: return Log(x);
+    case UnaryOp::kTanh: {
+      const double a = Abs(x);
+      if (x != x) return x;
+      return WithSignOf(a > 20 ? 1 : Sinh(a) / ((Exp(a) + Exp(-a)) / 2), x);
+    }
+    case UnaryOp::kSigmoid: {
+      const double e = Exp(-Abs(x));
+      return (x < 0 ? e : 1) / (1 + e);
+    }
+    case UnaryOp::kRelu: return x < 0 ? 0 : x;
+    case UnaryOp::kClip: {
+      const double low = alpha > x ? alpha : x;
+      return beta < low ? beta : low;
+    }
+    case UnaryOp::kSquare: return x * x;
+    default: return kNan;
+  }
+}
+
 float ScalarBinary(BinaryOp kind, float a, float b) {
   if (kind == BinaryOp::kPow) return static_cast<float>(Pow(static_cast<double>(a), static_cast<double>(b)));
   if (kind != BinaryOp::kMod && kind != BinaryOp::kFmod) return static_cast<float>(kNan);
@@ -224,6 +279,15 @@ float ScalarBinary(BinaryOp kind, float a, float b) {
   const float r = fmodf(a, b);
   if (kind == BinaryOp::kFmod || r != r) return r;
   if (r == 0) return copysignf(0.0f, b);
+  return (r < 0) != (b < 0) ? r + b : r;
+}
+
+double ScalarBinary64(BinaryOp kind, double a, double b) {
+  if (kind == BinaryOp::kPow) return Pow(a, b);
+  if (kind != BinaryOp::kMod && kind != BinaryOp::kFmod) return kNan;
+  const double r = fmod(a, b);
+  if (kind == BinaryOp::kFmod || r != r) return r;
+  if (r == 0) return copysign(0.0, b);
   return (r < 0) != (b < 0) ? r + b : r;
 }
 

@@ -11,8 +11,12 @@ namespace tealight {
 
 /// f(x) for log1p, sin .. cosh, asinh, acosh, atanh; NaN for any other kind.
 float ScalarUnary(UnaryOp kind, float x);
+/// The same over float64, relative error about 1e-14, for the kinds of HasScalarUnary64.
+double ScalarUnary64(UnaryOp kind, double alpha, double beta, double x);
+bool HasScalarUnary64(UnaryOp kind);
 /// pow, mod (sign of b) or fmod (sign of a) with the special cases of IEEE 754; NaN for any other kind.
 float ScalarBinary(BinaryOp kind, float a, float b);
+double ScalarBinary64(BinaryOp kind, double a, double b);
 
 }  // namespace tealight
 

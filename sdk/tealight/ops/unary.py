@@ -26,7 +26,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def _softplus(x: np.ndarray) -> np.ndarray:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
 
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -87,8 +87,11 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 _INTEGER = {"abs", "neg", "sign", "relu", "square"}
-#: Kinds without a double precision body: their range reduction or polynomial is made for float32.
-_NOT_DOUBLE = {"sin", "cos", "tan", "erf", "gelu"}
+#: Kinds with a double precision body.
+_DOUBLE = {
+    "abs", "neg", "sign", "floor", "ceil", "round", "sqrt", "rsqrt", "reciprocal", "exp", "log", "tanh", "sigmoid",
+    "relu", "clip", "square", "is_nan", "is_inf",
+}  # fmt: skip
 
 
 def dtypes_of(kind: str) -> tuple[DType, ...]:
@@ -101,7 +104,7 @@ def dtypes_of(kind: str) -> tuple[DType, ...]:
         return _INTS
     if kind in _INTEGER:
         return (*_FLOATS, *_INTS)
-    return _SMALL_FLOATS if kind in _NOT_DOUBLE else _FLOATS
+    return _FLOATS if kind in _DOUBLE else _SMALL_FLOATS
 
 
 @register
