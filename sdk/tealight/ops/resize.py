@@ -92,7 +92,7 @@ class Resize(OpDef):
     """y[o] = sum over taps of x[taps(o)] * weights(o), one axis after another; or the nearest element.
 
     x any rank; roi float32 [2k] (starts, then ends; tf_crop_and_resize only), and one of scales float32 [k] and
-    sizes int64 [k], for `axes` (empty = all). Nearest moves any dtype, linear and cubic are float32. Coordinates and
+    sizes int64 [k], for `axes` (empty = all). Nearest moves any dtype; linear, cubic and crops are float32. Coordinates and
     weights are float64 computed as source_coordinates and tap_weights write them; weights are rounded to float32
     and each axis sums its taps in float32 in ascending order. The scale of a size is size / input size.
     keep_aspect_ratio: 0 stretch, 1 not larger, 2 not smaller than sizes.
@@ -114,8 +114,9 @@ class Resize(OpDef):
         for key, allowed in (("mode", _MODES), ("coordinate_mode", _COORDINATES), ("nearest_mode", _NEAREST)):
             if attrs[key] not in allowed:
                 raise self.error(key, found=attrs[key], expected=", ".join(allowed))
-        if attrs["mode"] != "nearest" and x.dtype is not DType.FLOAT32:
-            raise self.error("x", found=x.dtype.label, expected=f"float32 for mode {attrs['mode']}")
+        any_dtype = attrs["mode"] == "nearest" and attrs["coordinate_mode"] != "tf_crop_and_resize"
+        if not any_dtype and x.dtype is not DType.FLOAT32:
+            raise self.error("x", found=x.dtype.label, expected="float32 for linear, cubic and crops")
         axes = normal_axes(attrs["axes"] or range(x.rank), x.rank)
         if axes is None:
             raise self.error("axes", found=attrs["axes"], expected=f"different axes in [{-x.rank}, {x.rank})")

@@ -18,7 +18,7 @@ class RoiAlign(OpDef):
 
     x [n, h, w, c] float32, rois [r, 4] float32 (x1, y1, x2, y2), batch_indices [r] int64 (an index outside [0, n)
     gives zeros). Boxes are multiplied by spatial_scale; half_pixel shifts them by -0.5, without it a box is at least
-    1 x 1. A cell has sampling_ratio^2 samples, or ceil(size of the cell)^2 when it is 0. Samples more than one pixel
+    1 x 1. A cell has sampling_ratio^2 samples, or ceil(size of the cell)^2, at most 1024^2, when it is 0. Samples more than one pixel
     outside are 0. The max is that of the single weighted taps, as ONNX defines it.
     """
 
@@ -57,7 +57,7 @@ class RoiAlign(OpDef):
             rw, rh = x2 - x1, y2 - y1
             if not attrs["half_pixel"]:
                 rw, rh = max(rw, 1.0), max(rh, 1.0)
-            gy, gx = (ratio or max(math.ceil(s / o), 0) for s, o in ((rh, oh), (rw, ow)))
+            gy, gx = (ratio or min(max(math.ceil(s / o), 0), 1024) for s, o in ((rh, oh), (rw, ow)))
             for i in range(oh):
                 for j in range(ow):
                     samples = [
