@@ -37,6 +37,7 @@ def emit(graph: Graph, **parts: Any) -> Emitted:
     """
     emitter = _Emitter()
     index = emitter.program(graph)
+    parts["notes"] = [*parts.get("notes", []), *why_dynamic(graph)]
     bundle = Bundle(programs=emitter.programs, entry_points=[(graph.name, index)], **parts)
     order = writer.constant_order([int(b.nbytes) for b in emitter.pool.blobs])
     bundle.constants = [emitter.pool.blobs[i] for i in order]
@@ -53,6 +54,20 @@ def is_static(graph: Graph) -> bool:
         if node.subgraphs or ops.get(node.op).data_dependent:
             return False
     return all(v.type.is_static for v in graph.values())
+
+
+def why_dynamic(graph: Graph) -> list[tuple[str, str]]:
+    """Returns notes (node, text) that say what keeps the shapes of a graph open; none when all are fixed."""
+    notes = []
+    for v in graph.inputs:
+        if not v.type.is_static:
+            notes.append(("", f"input {v.name!r} has open dims {v.type}: memory is planned at run time"))
+    for node in graph.nodes:
+        if node.subgraphs:
+            notes.append((node.name, f"{node.op} decides at run time what to compute: memory is planned at run time"))
+        elif ops.get(node.op).data_dependent:
+            notes.append((node.name, f"the shape of {node.op}'s result depends on data: memory is planned at run time"))
+    return notes
 
 
 class _Emitter:

@@ -120,6 +120,13 @@ def test_cancelled_run(path, native):
         np.testing.assert_array_equal(session.run({"x": X})["y"], WANTED)
 
 
+def test_deadline(path, native):
+    with tealight.Session(path) as session:
+        with pytest.raises(tealight.RuntimeFailure, match="deadline"):
+            session.run({"x": X}, deadline_ns=1)
+        np.testing.assert_array_equal(session.run({"x": X}, deadline_ns=10**10)["y"], WANTED)
+
+
 def test_profile(path, native):
     with tealight.Session(path, profile=True) as session:
         for _ in range(3):

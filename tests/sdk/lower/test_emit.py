@@ -22,7 +22,9 @@ def test_static_program_has_places():
 def test_open_dims_become_symbols():
     graph = dynamic_graph()
     assert not is_static(graph)
-    program = emit(graph).bundle.programs[0]
+    bundle = emit(graph).bundle
+    assert bundle.notes == [("", "input 'x' has open dims float32[n, 4]: memory is planned at run time")]
+    program = bundle.programs[0]
     assert not program.is_static and program.arena_bytes == 0
     assert program.tensors[program.inputs[0]].shape == (-1, 4)
     assert program.symbols[0].name == "n"
