@@ -18,7 +18,8 @@ from tealight.ir.graph import Graph, Node, Value
 ALIGN = 64
 #: Ops whose result has the bytes of operand 0.
 ALIASES = ("reshape",)
-_SHUFFLES = 64
+_TRIES = 300  # of the search for a better order
+_TRY_WORK = 4_000_000  # pairs of buffers that it may look at
 
 
 @dataclasses.dataclass
@@ -108,79 +109,128 @@ def _shared(node: Node, result: Value, i: int, owner: dict[Value, Buffer], in_pl
 
 def lower_bound(buffers: Sequence[Buffer]) -> int:
     """Returns the most bytes alive at one time."""
+    return busiest(buffers)[0]
+
+
+def busiest(buffers: Sequence[Buffer]) -> tuple[int, int]:
+    """Returns the most bytes alive at one time, and the first node where that is so."""
     change: dict[int, int] = {}
     for b in buffers:
         change[b.first] = change.get(b.first, 0) + b.size
         change[b.last + 1] = change.get(b.last + 1, 0) - b.size
-    alive = most = 0
+    alive = most = node = 0
     for t in sorted(change):
         alive += change[t]
-        most = max(most, alive)
-    return most
+        if alive > most:
+            most, node = alive, t
+    return most, node
 
 
 def place(buffers: Sequence[Buffer]) -> int:
     """Gives every buffer its offset and returns the size of the arena."""
-    bound = lower_bound(buffers)
-    keys: list[Callable[[Buffer], tuple[int, ...]]] = [
-        lambda b: (-b.size, b.first),
-        lambda b: (b.first, -b.size),
-        lambda b: (-b.size * (b.last - b.first + 1), b.first),
-        lambda b: (-(b.last - b.first), -b.size),
-        lambda b: (b.last, -b.size),
-    ]
-    best: tuple[int, list[int]] | None = None
-
-    def attempt(order: list[Buffer]) -> bool:
-        nonlocal best
-        total = _place_in_order(order)
-        if best is None or total < best[0]:
-            best = (total, [b.offset for b in buffers])
-            return True
-        return False
-
-    order = list(buffers)
-    for key in keys:
-        candidate = sorted(buffers, key=key)
-        if attempt(candidate):
-            order = candidate
-    # Small disturbances of the best order; the generator is seeded, so that the same graph gives the same plan.
-    chance = random.Random(len(buffers))
-    tries = _SHUFFLES if len(buffers) < 400 else 0
-    for _ in range(tries):
-        if best is not None and best[0] == bound:
-            break
-        candidate = list(order)
-        for _ in range(chance.randint(1, 3)):
-            moved = candidate.pop(chance.randrange(len(candidate)))
-            candidate.insert(chance.randrange(len(candidate) + 1), moved)
-        if attempt(candidate):
-            order = candidate
-    if best is None:
-        return 0
-    for b, offset in zip(buffers, best[1], strict=True):
+    search = _Search(buffers)
+    total = search.run()
+    for b, offset in zip(buffers, search.offsets, strict=True):
         b.offset = offset
-    return best[0]
-
-
-def _place_in_order(order: Sequence[Buffer]) -> int:
-    """Puts each buffer into the tightest gap among those already placed that live at the same time."""
-    placed: list[Buffer] = []  # by offset
-    total = 0
-    for b in order:
-        at, best, best_gap = 0, -1, -1
-        for other in placed:
-            if other.first > b.last or other.last < b.first:
-                continue
-            gap = other.offset - at
-            if gap >= b.size and (best < 0 or gap < best_gap):
-                best, best_gap = at, gap
-            at = max(at, other.offset + other.size)
-        b.offset = best if best >= 0 else at
-        total = max(total, b.offset + b.size)
-        low, high = 0, len(placed)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if placed[middle].offset <= b.offset else (low, middle)
-        placed.insert(low, b)
     return total
+
+
+class _Search:
+    """Tries orders of placement and keeps the best.
+
+    Attributes:
+        offsets: The best plan so far, by index of the buffer.
+        total: Its arena.
+    """
+
+    def __init__(self, buffers: Sequence[Buffer]) -> None:
+        self.buffers = buffers
+        self.sizes = [b.size for b in buffers]
+        self.neighbours = _neighbours(buffers)
+        self.offsets = [0] * len(buffers)
+        self.total = -1
+
+    def run(self) -> int:
+        """Returns the smallest arena found; stops at the lower bound."""
+        b = self.buffers
+        bound, peak = busiest(b)
+
+        def idle(i: int) -> bool:
+            """Whether a buffer is not needed at the busiest time."""
+            return not b[i].first <= peak <= b[i].last
+
+        keys: list[Callable[[int], tuple[int, ...]]] = [
+            lambda i: (-b[i].size, b[i].first),
+            lambda i: (b[i].first, -b[i].size),
+            lambda i: (-b[i].size * (b[i].last - b[i].first + 1), b[i].first),
+            lambda i: (-(b[i].last - b[i].first), -b[i].size),
+            lambda i: (b[i].last, -b[i].size),
+            # What lives at the busiest time is packed without gaps, in orders that suit what comes before and after.
+            lambda i: (idle(i), -(b[i].last - b[i].first), -b[i].size),
+            lambda i: (idle(i), b[i].first, -b[i].size),
+            lambda i: (idle(i), -b[i].last, -b[i].size),
+            lambda i: (idle(i), -b[i].size, b[i].first),
+        ]
+        best_order = list(range(len(b)))
+        for key in keys:
+            order = sorted(range(len(b)), key=key)
+            if self.attempt(order):
+                best_order = order
+        pairs = sum(map(len, self.neighbours)) + len(b)
+        self.improve(best_order, bound, min(_TRIES, _TRY_WORK // (pairs + 1)))
+        return self.total
+
+    def attempt(self, order: Sequence[int]) -> bool:
+        """Places in this order; keeps the plan when it is better than the best."""
+        total, offsets = self.place(order)
+        if 0 <= self.total <= total:
+            return False
+        self.total, self.offsets = total, offsets
+        return True
+
+    def improve(self, order: list[int], bound: int, tries: int) -> None:
+        """Looks for a better order by disturbing it; seeded, so that the same graph gives the same plan."""
+        chance = random.Random(len(order))
+        for i in range(tries):
+            if self.total <= bound:
+                return
+            if i % 2:
+                weights = [-size * chance.random() for size in self.sizes]
+                candidate = sorted(order, key=weights.__getitem__)
+            else:
+                top = max(order, key=lambda j: self.offsets[j] + self.sizes[j])
+                moved = chance.choice([top, *self.neighbours[top]])
+                candidate = [j for j in order if j != moved]
+                candidate.insert(chance.randrange(len(candidate) + 1), moved)
+            if self.attempt(candidate):
+                order = candidate
+
+    def place(self, order: Sequence[int]) -> tuple[int, list[int]]:
+        """Puts each buffer into the tightest gap among those already placed that live at the same time."""
+        offsets = [-1] * len(self.sizes)
+        sizes = self.sizes
+        total = 0
+        for i in order:
+            size = sizes[i]
+            at, best, best_gap = 0, -1, -1
+            for begin, j in sorted([(offsets[j], j) for j in self.neighbours[i] if offsets[j] >= 0]):
+                gap = begin - at
+                if gap >= size and (best < 0 or gap < best_gap):
+                    best, best_gap = at, gap
+                at = max(at, begin + sizes[j])
+            offsets[i] = best if best >= 0 else at
+            total = max(total, offsets[i] + size)
+        return total, offsets
+
+
+def _neighbours(buffers: Sequence[Buffer]) -> list[list[int]]:
+    """Returns for each buffer those that are alive with it at some time; empty buffers have none."""
+    result: list[list[int]] = [[] for _ in buffers]
+    alive: list[int] = []
+    for i in sorted((i for i, b in enumerate(buffers) if b.size), key=lambda i: buffers[i].first):
+        alive = [j for j in alive if buffers[j].last >= buffers[i].first]
+        for j in alive:
+            result[i].append(j)
+            result[j].append(i)
+        alive.append(i)
+    return result

@@ -28,6 +28,7 @@ from tealight.frontends.onnx.context import (
     internal_dtype,
 )
 from tealight.frontends.onnx.functions import schema_function
+from tealight.frontends.onnx.refused import REFUSED
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import Dim, DType, TensorType
 
@@ -349,7 +350,8 @@ class Scope:
         opset = self.opsets.get(domain, 1)
         body = self.importer.functions.get((domain, node.op_type))
         converter = None if body is not None else registry.find(domain, node.op_type, opset)
-        if broken and (converter is not None or body is not None or _has_function(domain, node.op_type)):
+        known = converter is not None or body is not None or _has_function(domain, node.op_type)
+        if broken and known and (domain, node.op_type) not in REFUSED:
             return []
         if converter is not None:
             try:

@@ -45,4 +45,5 @@ def _register_all(register: Callable[..., Callable[[Converter], Converter]]) -> 
 
 
 _register_all(converts)
-REFUSED = frozenset(op for ops in _REASONS for op in ops)
+#: (domain, op) of all ops above.
+REFUSED = frozenset(("", op) for ops in _REASONS for op in ops)
