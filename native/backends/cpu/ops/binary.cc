@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU binary: float32 by the elementwise kernels on operands as they lie, other dtypes tile by tile in a wide type.
+#include <string.h>
+
 #include "backends/cpu/broadcast.h"
 #include "backends/cpu/ops/convert.h"
 #include "kernels/elementwise/scalar_math.h"
