@@ -28,8 +28,8 @@ class GridSample(OpDef):
     """y[n,i,j,c] = x sampled at grid[n,i,j] = (horizontal, vertical), -1 and 1 being the edges of the image.
 
     x [n, h, w, c] float32, grid [n, oh, ow, 2] float32. align_corners: the edges are the centres of the outer
-    pixels, else their outer sides. padding: 0 zeros, 1 border, 2 reflection; it applies to coordinates, and for
-    linear and cubic to each tap. Nearest rounds half to even. A coordinate that is not finite reads as -1.
+    pixels, else their outer sides. padding: 0 zeros, 1 border, 2 reflection; it applies to each tap, and for nearest
+    and linear to the coordinate itself. Nearest rounds half to even. A coordinate that is not finite reads as -1.
     """
 
     name = "grid_sample"
@@ -64,7 +64,7 @@ class GridSample(OpDef):
         def place(g: np.ndarray, size: int) -> np.ndarray:
             g = np.where(np.isfinite(g), g, -1.0).astype(np.float64)
             at = (g + 1) / 2 * (size - 1) if align else ((g + 1) * size - 1) / 2
-            return fold(at, size) if padding == 1 or (padding == 2 and mode != "cubic") else at
+            return at if mode == "cubic" else fold(at, size)
 
         def fold(at: np.ndarray, size: int) -> np.ndarray:
             if padding == 2:

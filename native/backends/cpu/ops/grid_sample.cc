@@ -38,8 +38,7 @@ double Fold(const State& s, double x, int64_t size) {
 double Place(const State& s, float g, int64_t size) {
   const double n = static_cast<double>(size), at = isfinite(g) ? static_cast<double>(g) : -1.0;
   const double x = s.align_corners ? (at + 1) / 2 * (n - 1) : ((at + 1) * n - 1) / 2;
-  const bool fold = s.padding == Padding::kBorder || s.mode != schema::InterpolationMode::cubic;
-  return fold ? Fold(s, x, size) : x;
+  return s.mode == schema::InterpolationMode::cubic ? x : Fold(s, x, size);
 }
 
 double Weight(const State& s, double t) {
