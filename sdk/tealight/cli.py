@@ -308,8 +308,17 @@ def _escape(text: str) -> str:
 
 
 def _json(data: Any) -> int:
-    print(json.dumps(data, indent=2, default=str))
+    print(json.dumps(_finite(data), indent=2, default=str, allow_nan=False))
     return 0
+
+
+def _finite(data: Any) -> Any:
+    """Returns data with null for infinities and NaN, which JSON does not have."""
+    if isinstance(data, dict):
+        return {k: _finite(v) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(v) for v in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def _summary(path: str, timed: argparse.Namespace | None = None) -> Any:

@@ -59,7 +59,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     """Prints what `tealight inspect` shows."""
     rows = [("file", f"{summary.file}, {size_text(summary.file_bytes)}"), ("weights", size_text(summary.weights_bytes))]
     rows += [(k, str(v)) for k, v in summary.provenance.items()]
-    rows += [(f"image input {i['input']}", image_text(i)) for i in summary.images]
+    rows += [(f"picture for {i['input']}", image_text(i)) for i in summary.images]
     rows += [(f"labels of {k}", str(n)) for k, n in summary.labels.items()]
     rows += list(summary.metadata.items())
     pairs(console, "bundle", rows)
