@@ -11,6 +11,8 @@ namespace tealight {
 namespace {
 
 constexpr uint32_t kMaxThreads = 256;
+// What an empty input without data points to, so that ops never see null; nobody reads or writes it.
+alignas(64) constexpr char kNothing[64] = {};
 
 // isa is null for the best one.
 Status ChooseIsa(const char* name, Isa* isa) {
@@ -24,8 +26,11 @@ Status ChooseIsa(const char* name, Isa* isa) {
   return Status::Error(TL_ERROR_NOT_FOUND, "session isa: '%.40s', expected one of %s", name, known);
 }
 
-DType FromC(tl_dtype dtype) {
-  const unsigned value = static_cast<unsigned>(dtype);
+// A C caller may have put any number there.
+DType FromC(const tl_tensor& tensor) {
+  unsigned value = 0;
+  static_assert(sizeof(value) == sizeof(tensor.dtype), "");
+  memcpy(&value, &tensor.dtype, sizeof(value));
   return value <= static_cast<unsigned>(DType::kUint4) ? static_cast<DType>(value) : DType::kNone;
 }
 
@@ -96,7 +101,7 @@ Status Session::SetInput(size_t i, const tl_tensor& tensor) {
   }
   Shape shape;
   for (uint32_t j = 0; j < tensor.rank; ++j) shape.Append(tensor.shape[j]);
-  const DType dtype = FromC(tensor.dtype);
+  const DType dtype = FromC(tensor);
   RETURN_IF_ERROR(executor_.CheckInput(index, dtype, shape));
   uint64_t bytes = 0;
   if (!PlainBytes(dtype, shape, &bytes) || tensor.size_bytes != bytes) {
@@ -108,7 +113,7 @@ Status Session::SetInput(size_t i, const tl_tensor& tensor) {
     return Status::Error(TL_ERROR_INVALID_ARGUMENT, "input %zu '%.80s': data %s, expected memory aligned to %zu bytes",
                          i, name, aligned ? "is NULL" : "is not aligned", DTypeSize(dtype));
   }
-  executor_.SetInput(index, shape, tensor.data);
+  executor_.SetInput(index, shape, tensor.data != nullptr ? tensor.data : const_cast<char*>(kNothing));
   is_set_[i] = true;
   return Status::Ok();
 }
@@ -126,9 +131,9 @@ Status Session::SetOutput(size_t i, const tl_tensor* tensor) {
     return Status::Ok();
   }
   const DType dtype = static_cast<DType>(info.dtype());
-  if (FromC(tensor->dtype) != dtype) {
+  if (FromC(*tensor) != dtype) {
     return Status::Error(TL_ERROR_WRONG_DTYPE, "output %zu '%.80s': dtype %s, expected %s", i, name,
-                         DTypeName(FromC(tensor->dtype)), DTypeName(dtype));
+                         DTypeName(FromC(*tensor)), DTypeName(dtype));
   }
   if (executor_.is_static() && tensor->size_bytes < BytesOf(info)) {
     return Status::Error(TL_ERROR_WRONG_SHAPE, "output %zu '%.80s': %zu bytes, expected %llu for shape %s", i, name,
