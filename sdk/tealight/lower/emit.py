@@ -49,11 +49,22 @@ def emit(graph: Graph, **parts: Any) -> Emitted:
 
 
 def is_static(graph: Graph) -> bool:
-    """Whether every shape is fixed and no op decides its result's shape while running."""
-    for node in graph.nodes:
-        if node.subgraphs or ops.get(node.op).data_dependent:
-            return False
-    return all(v.type.is_static for v in graph.values())
+    """Whether every shape is fixed and no op needs the value of a computed operand before it runs."""
+    return all(v.type.is_static for v in graph.values()) and not any(map(_open_node, graph.nodes))
+
+
+def _open_node(node: Node) -> str:
+    """Returns why a node's results are known only at run time; empty when they are not."""
+    definition = ops.get(node.op)
+    if node.subgraphs:
+        return f"{node.op} decides at run time what to compute"
+    if definition.data_dependent:
+        return f"the shape of {node.op}'s result depends on data"
+    for i, v in enumerate(node.inputs):
+        name = definition.operand_name(i)
+        if v is not None and not v.is_const and name in (h.rstrip("?*") for h in definition.host_inputs):
+            return f"operand {name} of {node.op} is computed"
+    return ""
 
 
 def why_dynamic(graph: Graph) -> list[tuple[str, str]]:
@@ -63,10 +74,8 @@ def why_dynamic(graph: Graph) -> list[tuple[str, str]]:
         if not v.type.is_static:
             notes.append(("", f"input {v.name!r} has open dims {v.type}: memory is planned at run time"))
     for node in graph.nodes:
-        if node.subgraphs:
-            notes.append((node.name, f"{node.op} decides at run time what to compute: memory is planned at run time"))
-        elif ops.get(node.op).data_dependent:
-            notes.append((node.name, f"the shape of {node.op}'s result depends on data: memory is planned at run time"))
+        if why := _open_node(node):
+            notes.append((node.name, f"{why}: memory is planned at run time"))
     return notes
 
 
