@@ -18,6 +18,10 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Arrays], Arrays]
 
+#: Distance of the recording engine to float64 where meta.json has none, measured with a float64 evaluation of the
+#: graph: (case, output) -> max abs difference.
+MEASURED = {("windows", "dense_9"): 4.79e-3}
+
 #: Quantized graphs are another recipe's business.
 NOT_FLOAT32 = "qdq"
 
@@ -115,7 +119,13 @@ def tolerance(case: AssetCase, name: str, expected: np.ndarray) -> float:
         return 1e-2 * largest
     if case.model.stem == "ad01":  # its recorded answers are up to 4.8e-3 (7.7e-5 of the largest) from float64
         return 1e-4 * largest
-    recorded = case.row.get("max_abs_diff_engine_vs_f64", {}).get(name) or case.row.get("max_diff_torch_f64") or 0.0
+    measured = MEASURED.get((case.name, name), 0.0)
+    recorded = (
+        measured
+        or case.row.get("max_abs_diff_engine_vs_f64", {}).get(name)
+        or case.row.get("max_diff_torch_f64")
+        or 0.0
+    )
     return max(10 * recorded, (1e-5 if recorded else 3e-4) * largest, 1e-7)
 
 
