@@ -86,20 +86,39 @@ void GemmTranspose(const float* src, size_t src_stride, size_t rows, size_t cols
   }
 }
 
+namespace {
+
+// Columns of b [k, n] into panels: a few panels at a time, so that each row of b is read in long runs.
+void PackRows(const float* b, size_t stride, size_t k, size_t n, size_t column, size_t column_end, float* dst) {
+  constexpr size_t kPanels = 8;
+  for (; column < column_end; column += kPanels * kGemmPanel) {
+    const size_t end = column_end - column < kPanels * kGemmPanel ? column_end : column + kPanels * kGemmPanel;
+    for (size_t i = 0; i < k; ++i) {
+      const float* row = b + i * stride;
+      for (size_t c = column; c < end; c += kGemmPanel) {
+        float* out = dst + c * k + i * kGemmPanel;
+        if (n - c >= kGemmPanel) {
+          memcpy(out, row + c, kGemmPanel * sizeof(float));
+        } else {
+          memcpy(out, row + c, (n - c) * sizeof(float));
+          memset(out + (n - c), 0, (kGemmPanel - (n - c)) * sizeof(float));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
 void GemmPackRhs(const float* b, size_t stride, bool transposed, size_t k, size_t n, size_t panel_begin,
                  size_t panel_end, float* dst) {
-  for (size_t panel = panel_begin; panel < panel_end; ++panel) {
-    const size_t column = panel * kGemmPanel;
+  const size_t column_end = panel_end * kGemmPanel < n ? panel_end * kGemmPanel : n;
+  if (!transposed) return PackRows(b, stride, k, n, panel_begin * kGemmPanel, column_end, dst);
+  for (size_t column = panel_begin * kGemmPanel; column < column_end; column += kGemmPanel) {
     const size_t columns = n - column < kGemmPanel ? n - column : kGemmPanel;
     float* out = dst + column * k;
     if (columns < kGemmPanel) memset(out, 0, k * kGemmPanel * sizeof(float));
-    if (transposed) {
-      GemmTranspose(b + column * stride, stride, columns, k, out, kGemmPanel);
-    } else if (columns == kGemmPanel) {
-      for (size_t i = 0; i < k; ++i) memcpy(out + i * kGemmPanel, b + i * stride + column, kGemmPanel * sizeof(float));
-    } else {
-      for (size_t i = 0; i < k; ++i) memcpy(out + i * kGemmPanel, b + i * stride + column, columns * sizeof(float));
-    }
+    GemmTranspose(b + column * stride, stride, columns, k, out, kGemmPanel);
   }
 }
 
