@@ -9,7 +9,7 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-#if defined(__arm__) && defined(__linux__)
+#if (defined(__arm__) || defined(__aarch64__)) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
@@ -111,6 +111,20 @@ bool SupportedIsa(size_t i, Isa* isa) {
     }
   }
   return false;
+}
+
+bool IssuesInOrder() {
+#if defined(__aarch64__) && defined(__linux__)
+  if ((getauxval(AT_HWCAP) & HWCAP_CPUID) == 0) return false;
+  uint64_t midr = 0;
+  __asm__("mrs %0, midr_el1" : "=r"(midr));  // the kernel answers for user programs
+  constexpr uint64_t kArm = 0x41;
+  const uint64_t implementer = midr >> 24 & 0xff, part = midr >> 4 & 0xfff;
+  if (implementer != kArm) return false;
+  return part == 0xd04 || part == 0xd03 || part == 0xd05 || part == 0xd46 || part == 0xd80;
+#else
+  return false;
+#endif
 }
 
 // On big.LITTLE chips only cores of the highest capacity count. Where the capacities are not told (a desktop), every

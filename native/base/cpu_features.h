@@ -15,6 +15,9 @@ enum class Isa : uint8_t { kScalar = 0, kArmNeon, kX86Avx2, kX86Avx512 };
 const char* IsaName(Isa isa);
 /// The i-th path that is compiled in and that this CPU runs, best first; false past the last (scalar is the last).
 bool SupportedIsa(size_t i, Isa* isa);
+/// Whether the calling thread runs on a core that issues in order (Cortex-A35, A53, A55, A510, A520), where the order
+/// of instructions matters; false where the system does not tell. Costs about a microsecond.
+bool IssuesInOrder();
 /// Threads that a session uses by default: the number of the fastest cores, at most 4, at least 1.
 uint32_t DefaultThreads();
 

@@ -14,6 +14,7 @@ namespace tealight {
 
 struct WinogradPlan {
   int m = 0;  // 0: not in use
+  const GemmKernels* gemm;
   size_t positions;
   size_t tile_rows, tile_columns;  // per image
   size_t tiles, blocks, block_tiles;
@@ -31,7 +32,8 @@ inline Status PlanWinograd(OpContext& context, size_t images, WinogradPlan* plan
   plan->step = Least(plan->oc, 64);
   // A block's transformed input stays in the L2 cache; at least the rows of one gemm tile, or the weights, which
   // pass once per block, would come in too often.
-  const size_t max_rows = FindGemm(context.isa(), plan->step)->max_rows;
+  plan->gemm = FindGemm(context.isa(), plan->step);
+  const size_t max_rows = plan->gemm->max_rows;
   const size_t cached = 96 * 1024 / (plan->positions * Most(plan->c, 1));
   const size_t most = Most(Most(cached / max_rows, 1) * max_rows, 14);
   plan->blocks = Most(CeilDiv(plan->tiles, most), Least(context.num_threads(), CeilDiv(plan->tiles, 4)));
@@ -110,7 +112,7 @@ inline void RunWinogradBlock(const OpContext& context, const WinogradPlan& plan,
   float* s = scratch + plan.positions * plan.block_tiles * plan.c;
   const float* zeros = static_cast<const float*>(context.shared_scratch());
   const WinogradKernels& kernels = *FindWinograd(context.isa());
-  const GemmKernels& gemm = *FindGemm(context.isa(), plan.step);
+  const GemmKernels& gemm = *plan.gemm;
   for (size_t i = 0; i < tiles; ++i) {
     TransformInput(kernels, plan, p.x, zeros, begin + i, v + i * plan.c, tiles * plan.c);
   }

@@ -15,6 +15,9 @@ struct LaneLoop;
 }  // namespace tealight
 #endif
 #include "kernels/gemm/generic.h"
+#if defined(__aarch64__)
+#include "kernels/gemm/arm_neon_inorder.h"
+#endif
 
 namespace tealight {
 namespace TL_ISA {
@@ -57,6 +60,24 @@ struct LaneLoop {
     }
   }
 };
+
+// The 8 x 8 tile in an order that suits in-order cores; smaller tiles are as above.
+template <int MR, int NV, bool kPartial>
+struct InOrderLoop : LaneLoop<MR, NV, kPartial> {};
+
+template <>
+struct InOrderLoop<8, 2, false> {
+  TL_INLINE void Run(F32 (&acc)[8][2], const float* const* p, const float* (&b)[2], size_t stride, size_t run, size_t) {
+    const size_t pairs = run / 2;
+    if (pairs > 0) InOrderPairs(acc, p, b[0], stride * sizeof(float), pairs);
+    b[0] += 2 * pairs * stride;
+    b[1] += 2 * pairs * stride;
+    if (run % 2 == 0) return;
+    const float* x[8];
+    for (int i = 0; i < 8; ++i) x[i] = p[i] + 2 * pairs;
+    LaneLoop<8, 2, false>::Run(acc, x, b, stride, 1, kLanes);
+  }
+};
 #endif
 
 void TileRows(const float* const* rows, size_t m, const GemmArgs& args) {
@@ -80,6 +101,13 @@ void TileRows(const float* const* rows, size_t m, const GemmArgs& args) {
   }
 }
 
+#if defined(__aarch64__)
+void TileRowsInOrder(const float* const* rows, size_t m, const GemmArgs& args) {
+  if (m < 8) return TileRows(rows, m, args);
+  return Rows<8, 2, 2, InOrderLoop>(rows, args);
+}
+#endif
+
 }  // namespace
 }  // namespace TL_ISA
 
@@ -87,5 +115,12 @@ const GemmKernels* GemmKernels_arm_neon() {
   static constexpr GemmKernels kKernels = {8, arm_neon::TileRows};
   return &kKernels;
 }
+
+#if defined(__aarch64__)
+const GemmKernels* GemmKernels_arm_neon_inorder() {
+  static constexpr GemmKernels kKernels = {8, arm_neon::TileRowsInOrder};
+  return &kKernels;
+}
+#endif
 
 }  // namespace tealight

@@ -8,6 +8,7 @@ namespace tealight {
 
 const GemmKernels* GemmKernels_scalar();
 const GemmKernels* GemmKernels_arm_neon();
+const GemmKernels* GemmKernels_arm_neon_inorder();
 const GemmKernels* GemmKernels_x86_avx2();
 const GemmKernels* GemmKernels_x86_avx512();
 
@@ -28,6 +29,9 @@ const GemmKernels* FindGemm(Isa isa, size_t n) {
 #endif
 #ifdef TL_HAVE_ARM_NEON
     case Isa::kArmNeon:
+#if defined(__aarch64__)
+      if (IssuesInOrder()) return GemmKernels_arm_neon_inorder();
+#endif
       return GemmKernels_arm_neon();
 #endif
     default:

@@ -45,7 +45,8 @@ struct GemmKernels {
 // No kernel takes more rows.
 constexpr size_t kGemmMaxRows = 16;
 
-/// Returns the kernels of a path that is compiled in, the best of it for n columns.
+/// Returns the kernels of a path that is compiled in, the best of it for n columns on this core. Asks the system
+/// about the core on arm64: call it in Prepare.
 const GemmKernels* FindGemm(Isa isa, size_t n);
 
 /// Packs columns [begin, end) of panels of b into gemm_n16: dst [ceil(n / 16)][k][16], zeros past n.

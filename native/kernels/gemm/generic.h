@@ -49,7 +49,7 @@ struct BroadcastLoop {
 
 // One tile: columns [0, columns) of args, columns in ((NV - 1) * kLanes, NV * kLanes]. kPartial: the last vector of
 // rhs must not be read past its columns.
-template <int MR, int NV, bool kPartial>
+template <int MR, int NV, bool kPartial, template <int, int, bool> class Loop>
 __attribute__((noinline)) void Tile(const float* const* rows, const GemmArgs& args, size_t vector, size_t columns) {
   const size_t column = vector * kLanes;
   const size_t last = columns - (NV - 1) * kLanes;  // columns of the last vector
@@ -65,7 +65,7 @@ __attribute__((noinline)) void Tile(const float* const* rows, const GemmArgs& ar
   const float* b[NV];
   TL_UNROLL for (int j = 0; j < NV; ++j) b[j] = args.rhs + RhsOffset(args, vector + static_cast<size_t>(j));
   for (size_t t = 0; t < args.taps; ++t) {
-    TL_GEMM_LOOP<MR, NV, kPartial>::Run(acc, rows + t * MR, b, args.rhs_k_stride, args.run, last);
+    Loop<MR, NV, kPartial>::Run(acc, rows + t * MR, b, args.rhs_k_stride, args.run, last);
   }
   if (args.residual != nullptr) {
     TL_UNROLL for (int i = 0; i < MR; ++i) {
@@ -92,24 +92,24 @@ __attribute__((noinline)) void Tile(const float* const* rows, const GemmArgs& ar
 }
 
 // Tiles of NV vectors from `vector` on while they are needed; returns the vectors done.
-template <int MR, int NV>
+template <int MR, int NV, template <int, int, bool> class Loop>
 TL_INLINE size_t Sweep(const float* const* rows, const GemmArgs& args, size_t vector) {
   // The last vector of an unpadded rhs is left to the partial tile.
   const size_t whole = args.rhs_padded ? (args.n + kLanes - 1) / kLanes : args.n / kLanes;
   for (; vector + NV <= whole; vector += NV) {
     const size_t left = args.n - vector * kLanes;
-    Tile<MR, NV, false>(rows, args, vector, left < NV * kLanes ? left : NV * kLanes);
+    Tile<MR, NV, false, Loop>(rows, args, vector, left < NV * kLanes ? left : NV * kLanes);
   }
   return vector;
 }
 
 // All columns for MR rows: tiles of WIDE vectors, then of NARROW, then single ones.
-template <int MR, int WIDE, int NARROW>
+template <int MR, int WIDE, int NARROW, template <int, int, bool> class Loop = TL_GEMM_LOOP>
 void Rows(const float* const* rows, const GemmArgs& args) {
-  size_t vector = Sweep<MR, WIDE>(rows, args, 0);
-  if (NARROW < WIDE) vector = Sweep<MR, NARROW>(rows, args, vector);
-  if (NARROW > 1) vector = Sweep<MR, 1>(rows, args, vector);
-  if (vector * kLanes < args.n) Tile<MR, 1, true>(rows, args, vector, args.n - vector * kLanes);
+  size_t vector = Sweep<MR, WIDE, Loop>(rows, args, 0);
+  if (NARROW < WIDE) vector = Sweep<MR, NARROW, Loop>(rows, args, vector);
+  if (NARROW > 1) vector = Sweep<MR, 1, Loop>(rows, args, vector);
+  if (vector * kLanes < args.n) Tile<MR, 1, true, Loop>(rows, args, vector, args.n - vector * kLanes);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@ namespace tealight {
 namespace {
 
 struct State {
+  const GemmKernels* score_gemm;
+  const GemmKernels* value_gemm;
   size_t batches, s, t, d, e;
   size_t blocks, max_rows;  // blocks of rows per head
   size_t packed_floats;     // of the thread's scratch, before the scores
@@ -90,7 +92,9 @@ Status Prepare(OpContext& context) {
   s->t = static_cast<size_t>(scores.back());
   s->e = static_cast<size_t>(y.back());
   s->batches = y.Elements() == 0 ? 0 : batches;
-  s->max_rows = Least(FindGemm(context.isa(), s->t)->max_rows, FindGemm(context.isa(), s->e)->max_rows);
+  s->score_gemm = FindGemm(context.isa(), s->t);
+  s->value_gemm = FindGemm(context.isa(), s->e);
+  s->max_rows = Least(s->score_gemm->max_rows, s->value_gemm->max_rows);
   // The keys are packed once per block: cut heads only where there are too few for the threads.
   const size_t wanted = context.num_threads() == 1 ? 1 : CeilDiv(3 * context.num_threads(), Most(s->batches, 1));
   s->blocks = Most(1, Least(wanted, CeilDiv(s->s, 2 * s->max_rows)));
@@ -120,7 +124,7 @@ void RunTile(const OpContext& context, const State& s, const Head& head, size_t 
   args.dst = scores;
   args.dst_stride = s.t;
   for (size_t i = 0; i < m; ++i) rows[i] = head.q + (begin + i) * s.d;
-  FindGemm(context.isa(), s.t)->tile(rows, m, args);
+  s.score_gemm->tile(rows, m, args);
 
   const AttentionKernels& kernels = *FindAttention(context.isa());
   for (size_t i = 0; i < m; ++i) {
@@ -137,7 +141,7 @@ void RunTile(const OpContext& context, const State& s, const Head& head, size_t 
   args.dst = head.y + begin * s.e;
   args.dst_stride = s.e;
   for (size_t i = 0; i < m; ++i) rows[i] = scores + i * s.t;
-  FindGemm(context.isa(), s.e)->tile(rows, m, args);
+  s.value_gemm->tile(rows, m, args);
 }
 
 Status Run(OpContext& context) {

@@ -13,6 +13,7 @@ namespace {
 struct State {
   ConvWindow window;
   FusedActivation activation;
+  const GemmKernels* gemm;
   GemmGrid grid;
   int64_t h, w, c, oh, ow, group;
   int64_t group_c;  // channels of one group
@@ -89,7 +90,7 @@ Status Prepare(OpContext& context) {
   s->taps = static_cast<size_t>(s->row_taps ? window.kh : window.kh * window.kw);
   s->run = static_cast<size_t>(s->row_taps ? window.kw * s->group_c : s->group_c);
   const size_t k = s->taps * s->run;
-  const GemmKernels* gemm = FindGemm(context.isa(), static_cast<size_t>(s->group_oc));
+  const GemmKernels* gemm = s->gemm = FindGemm(context.isa(), static_cast<size_t>(s->group_oc));
   s->grid = PlanGemmGrid(pixels, static_cast<size_t>(s->group_oc), k, gemm->max_rows, context.num_threads());
   // Per thread: the table of pointers, and with row_taps a copy of each row's window where it crosses an edge.
   s->table_bytes = (s->taps * gemm->max_rows * sizeof(float*) + 63) / 64 * 64;
@@ -219,7 +220,7 @@ Status Run(OpContext& context) {
     RunWinograd(context, s.winograd, s.activation);
     return Status::Ok();
   }
-  const GemmKernels& gemm = *FindGemm(context.isa(), static_cast<size_t>(s.group_oc));
+  const GemmKernels& gemm = *s.gemm;
   memset(context.shared_scratch(), 0, s.run * sizeof(float));
   const size_t cells = s.grid.cells();
   context.ParallelFor(cells * static_cast<size_t>(s.group), 1, [&](size_t thread, size_t begin, size_t end) {

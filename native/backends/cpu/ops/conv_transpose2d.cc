@@ -12,6 +12,7 @@ namespace {
 struct State {
   ConvWindow window;
   FusedActivation activation;
+  const GemmKernels* gemm;
   GemmGrid grid;  // its rows are output rows
   int64_t h, w, c, oh, ow, group, group_c, group_oc;
 };
@@ -60,12 +61,12 @@ Status Prepare(OpContext& context) {
   RETURN_IF_ERROR(context.SetOutput(0, DType::kFloat32, shape));
   const size_t n = static_cast<size_t>(s->group_oc);
   const size_t taps = static_cast<size_t>(window.kh * window.kw);
-  const size_t max_rows = FindGemm(context.isa(), n)->max_rows;
+  s->gemm = FindGemm(context.isa(), n);
   size_t output_rows = 0;
   RETURN_IF_ERROR(CountRows(context, shape[0], s->oh, s->ow > 0 ? 1 : 0, &output_rows));
   const double row_work = static_cast<double>(s->ow) / static_cast<double>(window.sh * window.sw);
   s->grid = PlanGemmGrid(output_rows, n, taps * static_cast<size_t>(s->group_c), 1, context.num_threads(), row_work);
-  context.RequestScratch(static_cast<size_t>(s->group_c) * sizeof(float), taps * max_rows * sizeof(float*));
+  context.RequestScratch(static_cast<size_t>(s->group_c) * sizeof(float), taps * s->gemm->max_rows * sizeof(float*));
   return Status::Ok();
 }
 
@@ -170,7 +171,7 @@ void RunCell(const OpContext& context, const State& s, const GemmKernels& gemm, 
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
-  const GemmKernels& gemm = *FindGemm(context.isa(), static_cast<size_t>(s.group_oc));
+  const GemmKernels& gemm = *s.gemm;
   memset(context.shared_scratch(), 0, static_cast<size_t>(s.group_c) * sizeof(float));
   const size_t cells = s.grid.cells();
   context.ParallelFor(cells * static_cast<size_t>(s.group), 1, [&](size_t thread, size_t begin, size_t end) {

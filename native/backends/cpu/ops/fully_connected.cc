@@ -9,6 +9,7 @@ namespace {
 
 struct State {
   FusedActivation activation;
+  const GemmKernels* gemm;
   GemmGrid grid;
   size_t k;
   bool copy_rows;  // into scratch, kRowGap apart
@@ -38,9 +39,10 @@ Status Prepare(OpContext& context) {
   RETURN_IF_ERROR(CheckResidual(context, context.input(3), shape));
   RETURN_IF_ERROR(context.SetOutput(0, DType::kFloat32, shape));
   const size_t n = static_cast<size_t>(weight->shape[0]);
+  s->gemm = FindGemm(context.isa(), n);
   s->k = static_cast<size_t>(weight->shape[1]);
-  s->grid = PlanGemmGrid(static_cast<size_t>(shape.Product(0, shape.rank - 1)), n, s->k,
-                         FindGemm(context.isa(), n)->max_rows, context.num_threads());
+  s->grid = PlanGemmGrid(static_cast<size_t>(shape.Product(0, shape.rank - 1)), n, s->k, s->gemm->max_rows,
+                         context.num_threads());
   s->copy_rows = s->grid.m > 1 && RowsCollide(s->k, n);
   if (s->copy_rows) context.RequestScratch(0, kGemmMaxRows * (s->k + kRowGap) * sizeof(float));
   return Status::Ok();
@@ -60,7 +62,7 @@ void PointRows(const State& s, const float* x, size_t m, float* scratch, const f
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
   const size_t n = s.grid.n;
-  const GemmKernels& gemm = *FindGemm(context.isa(), n);
+  const GemmKernels& gemm = *s.gemm;
   const ElementwiseKernels& elementwise = *FindElementwise(context.isa());
   const float* x = context.input(0)->As<float>();
   const float* weight = context.input(1)->As<float>();

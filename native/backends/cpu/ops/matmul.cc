@@ -9,6 +9,7 @@ namespace tealight {
 namespace {
 
 struct State {
+  const GemmKernels* gemm;
   GemmGrid grid;  // of one pair of matrices
   size_t k, batches;
   size_t a_stride, b_stride;  // elements from row to row as stored
@@ -109,7 +110,8 @@ Status Prepare(OpContext& context) {
   FoldBatches(b->Elements(), s, &m);
 
   const size_t columns = static_cast<size_t>(n);
-  const size_t max_rows = FindGemm(context.isa(), columns)->max_rows;
+  s->gemm = FindGemm(context.isa(), columns);
+  const size_t max_rows = s->gemm->max_rows;
   const size_t threads = s->batches >= 4 * context.num_threads() ? 1 : context.num_threads();
   s->grid = PlanGemmGrid(static_cast<size_t>(m), columns, s->k, max_rows, threads);
   // Read in place, rows of b are far apart; that is fine while b is small or used once.
@@ -165,7 +167,7 @@ void RunCell(const OpContext& context, const State& s, const GemmKernels& gemm, 
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
-  const GemmKernels& gemm = *FindGemm(context.isa(), s.grid.n);
+  const GemmKernels& gemm = *s.gemm;
   const size_t cells = s.grid.cells();
   context.ParallelFor(s.batches * cells, 1, [&](size_t thread, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
