@@ -22,6 +22,7 @@ class GroupNorm(OpDef):
     inputs = ("x", "scale?", "bias?")
     required = ("num_groups",)
     defaults = {"epsilon": 1e-5, "activation": None}
+    in_place = True
 
     def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType:
         """Returns the type of x."""
@@ -66,4 +67,5 @@ class GroupNorm(OpDef):
             case((1, 8, 9, 19), 19), case((2, 5, 7, 64), 64, activation=relu), case((2, 6, 5, 24), 4),
             case((1, 4, 4, 30), 1), case((3, 50, 12), 3, epsilon=1e-3), case((2, 8), 2), case((1, 33, 31, 16), 16),
             Case([(1, 6, 6, 8)], {"num_groups": 8}, rtol=3e-5, atol=1e-5), case((1, 1, 1, 5), 5),
+            case((3, 1, 129, 40), 8), case((0, 4, 6), 2), case((1, 3, 3, 3, 6), 2), case((2, 65, 3), 3),
         ]  # fmt: skip

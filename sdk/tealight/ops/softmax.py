@@ -46,8 +46,9 @@ class Softmax(OpDef):
     def cases(self) -> list[Case]:
         """Tails, any axis, one element, large values, -inf masks, NaN, both forms."""
         rng = np.random.default_rng(5)
-        masked = rng.standard_normal((3, 21)).astype(np.float32)
+        masked = rng.standard_normal((5, 21)).astype(np.float32)
         masked[0, 5:], masked[1, ::2], masked[2, 4] = -np.inf, -1e9, np.nan
+        masked[3], masked[4, 7] = -np.inf, np.inf  # NaN, as NumPy has it
         cases = []
         for log in (False, True):
             for shape, axis in [
@@ -57,6 +58,10 @@ class Softmax(OpDef):
                 ((2, 5, 6), 1),
                 ((33, 3), 0),
                 ((2, 0), 1),
+                ((3, 5, 17), 0),
+                ((9, 2, 300), 1),
+                ((2, 6000), 1),
+                ((40, 16), -1),
             ]:
                 cases.append(Case([shape], {"axis": axis, "is_log": log}, rtol=1e-5, atol=1e-6))
             wide = (rng.standard_normal((5, 64)) * 80).astype(np.float32)

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU layer_norm: one kernel call a row.
+#include "kernels/normalize/normalize.h"
+#include "runtime/op.h"
+
+namespace tealight {
+namespace {
+
+struct State {
+  size_t rows, n;
+};
+
+Status Prepare(OpContext& context) {
+  const Tensor* x = context.input(0);
+  if (x == nullptr || x->dtype != DType::kFloat32 || x->layout != Layout::kPlain) {
+    return context.Error(TL_ERROR_WRONG_DTYPE, "x: %s, expected float32", x == nullptr ? "none" : DTypeName(x->dtype));
+  }
+  const int rank = x->shape.rank;
+  const int given = context.attributes<schema::LayerNorm>().axis();
+  const int axis = given < 0 ? given + rank : given;
+  if (axis < 0 || axis >= rank) {
+    return context.Error(TL_ERROR_INVALID_ARGUMENT, "axis: %d, expected in [%d, %d)", given, -rank, rank);
+  }
+  State* state = context.state<State>();
+  state->rows = static_cast<size_t>(x->shape.Product(0, axis));
+  state->n = static_cast<size_t>(x->shape.Product(axis, rank));
+  for (int i = 1; i < 3; ++i) {
+    const Tensor* p = context.input(i);
+    if (p == nullptr) continue;
+    if (p->dtype != DType::kFloat32 || p->layout != Layout::kPlain || static_cast<size_t>(p->Elements()) != state->n) {
+      return context.Error(TL_ERROR_WRONG_SHAPE, "%s: does not fit, expected %zu float32", i == 1 ? "scale" : "bias",
+                           state->n);
+    }
+  }
+  return context.SetOutput(0, DType::kFloat32, x->shape);
+}
+
+Status Run(OpContext& context) {
+  const State& s = *context.state<State>();
+  const schema::LayerNorm& attributes = context.attributes<schema::LayerNorm>();
+  const NormalizeKernels& kernels = *FindNormalize(context.isa());
+  const float* x = context.input(0)->As<float>();
+  const float* scale = context.input(1) != nullptr ? context.input(1)->As<float>() : nullptr;
+  const float* bias = context.input(2) != nullptr ? context.input(2)->As<float>() : nullptr;
+  float* y = context.output(0)->As<float>();
+  if (s.n == 0) return Status::Ok();
+  context.ParallelFor(s.rows, 8192 / s.n + 1, [&](size_t, size_t begin, size_t end) {
+    for (size_t r = begin; r < end; ++r) {
+      kernels.layer_norm(attributes.rms(), attributes.epsilon(), s.n, x + r * s.n, scale, bias, y + r * s.n);
+    }
+  });
+  return Status::Ok();
+}
+
+}  // namespace
+
+OpKernel Cpu_layer_norm() {
+  OpKernel kernel;
+  kernel.prepare = Prepare;
+  kernel.run = Run;
+  kernel.in_place = true;
+  return kernel;
+}
+
+}  // namespace tealight
