@@ -45,6 +45,8 @@ class GroupNorm(OpDef):
         x, scale, bias = (*inputs, None, None)[:3]
         assert x is not None
         groups = attrs["num_groups"]
+        if x.size == 0:
+            return x.copy()
         wide = x.astype(np.float64).reshape(x.shape[0], -1, groups, x.shape[-1] // groups)
         with np.errstate(all="ignore"):
             centred = wide - wide.mean(axis=(1, 3), keepdims=True)
