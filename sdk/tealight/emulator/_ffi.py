@@ -9,19 +9,17 @@ import pathlib
 import sys
 from typing import Any
 
-import tealight
 from tealight.errors import BundleError, RuntimeFailure, TealightError
 
 
 def native_file(name: str) -> pathlib.Path:
-    """Returns a file of the native build, looked for along the package's path (editable installs have two)."""
+    """Returns a file of the native build, which lies in the package (TEALIGHT_NATIVE_DIR names another folder)."""
     override = os.environ.get("TEALIGHT_NATIVE_DIR")
-    folders = [pathlib.Path(override)] if override else [pathlib.Path(p) / "_native" for p in tealight.__path__]
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
+    folder = pathlib.Path(override) if override else pathlib.Path(__file__).parents[1] / "_native"
+    if (folder / name).is_file():
+        return folder / name
     raise TealightError(
-        f"native runtime: {name} not found in {[str(f) for f in folders]}, expected it from the build; "
+        f"native runtime: {name} not found in {folder}, expected it from the build; "
         "run `cmake --preset host && cmake --build build/host`, or tools/test, or install the wheel"
     )
 

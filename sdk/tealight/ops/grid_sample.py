@@ -88,7 +88,7 @@ class GridSample(OpDef):
             if mode == "linear":
                 return 1 - t
             near = ((_A + 2) * t - (_A + 3)) * t * t + 1
-            return np.where(t <= 1, near, ((_A * t - 5 * _A) * t + 8 * _A) * t - 4 * _A)
+            return np.asarray(np.where(t <= 1, near, ((_A * t - 5 * _A) * t + 8 * _A) * t - 4 * _A))
 
         y = np.zeros((*grid.shape[:3], x.shape[3]))
         for i in taps:

@@ -26,7 +26,8 @@ class Rnn(OpDef):
     x float32 [t, b, i]; w [d*g*h, i], r [d*g*h, h]; bias [d*2*g*h]? (input part, then recurrent part, per direction);
     sequence_lens int32 [b]?; initial_h, initial_c [d, b, h]?; peepholes [d*3*h]? (i, o, f).
     y [t, d, b, h], y_h [d, b, h], y_c [d, b, h] (LSTM only). After a sequence's end y is 0 and the state is kept.
-    clip bounds what the gates' functions get (not the cell state in h(c), as ONNX Runtime has it); 0 means none. The formulas are those of the ONNX operators.
+    clip bounds what the gates' functions get (not the cell state in h(c), as ONNX Runtime has it); 0 means none.
+    The formulas are those of the ONNX operators.
     """
 
     name = "rnn"

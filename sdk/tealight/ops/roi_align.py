@@ -18,8 +18,8 @@ class RoiAlign(OpDef):
 
     x [n, h, w, c] float32, rois [r, 4] float32 (x1, y1, x2, y2), batch_indices [r] int64 (an index outside [0, n)
     gives zeros). Boxes are multiplied by spatial_scale; half_pixel shifts them by -0.5, without it a box is at least
-    1 x 1. A cell has sampling_ratio^2 samples, or ceil(size of the cell)^2, at most 1024^2, when it is 0. Samples more than one pixel
-    outside are 0. The max is that of the single weighted taps, as ONNX defines it.
+    1 x 1. A cell has sampling_ratio^2 samples, or ceil(size of the cell)^2, at most 1024^2, when it is 0. Samples
+    more than one pixel outside are 0. The max is that of the single weighted taps, as ONNX defines it.
     """
 
     name = "roi_align"

@@ -3,8 +3,8 @@
 
 import numpy as np
 import pytest
-
 from graph_builder import Build
+
 from tealight.errors import TealightError
 from tealight.ir.graph import Graph
 from tealight.ir.interpret import evaluate
