@@ -115,6 +115,24 @@ def test_external_data_outside_the_folder_is_refused(tmp_path):
         frontend.load(path)
 
 
+def test_damaged_models_never_raise_anything_else(tmp_path):
+    rng = np.random.default_rng(2)
+    body = [helper.make_node("Conv", ["x", "w"], ["t"], pads=[1, 1, 1, 1]), helper.make_node("Relu", ["t"], ["u"]),
+            helper.make_node("Reshape", ["u", "s"], ["y"])]  # fmt: skip
+    constants = {"w": np.ones((2, 2, 3, 3), np.float32), "s": np.array([1, -1])}
+    good = model_of(body, [("x", F, [1, 2, 4, 4])], [("y", F, None)], initializers=constants).SerializeToString()
+    path = tmp_path / "model.onnx"
+    for _ in range(500):
+        data = bytearray(good)
+        for at in rng.integers(len(data), size=3):
+            data[at] = rng.integers(256)
+        path.write_bytes(data)
+        try:
+            frontend.load(path)
+        except TealightError as e:
+            assert str(e)
+
+
 # ---- unsupported ops ----
 
 

@@ -41,7 +41,7 @@ def schema_function(
             version, node.SerializeToString(), [type_proto(t) for t in types]
         )
         body.ParseFromString(data)
-    else:
+    if not body.node:  # none, or the attributes did not make sense to its builder
         return None
     if not body.opset_import and not domain:
         body.opset_import.add(domain="", version=version)

@@ -33,6 +33,7 @@ from tealight.ir.graph import Graph, Value
 from tealight.ir.types import Dim, DType, TensorType
 
 _LOG = logging.getLogger("tealight")
+_MAX_DEPTH = 32
 
 
 def load(
@@ -105,8 +106,9 @@ class Importer:
         scope = Scope(self, graph)
         scope.reserve(proto)
         self._add_inputs(scope, proto, shapes)
-        scope.add_initializers(proto)
-        scope.convert_all(proto.node)
+        with np.errstate(all="ignore"):
+            scope.add_initializers(proto)
+            scope.convert_all(proto.node)
         outputs = scope.results(proto.output)
         for info in proto.output:
             try:
@@ -187,6 +189,7 @@ class Scope:
         self.prefix = prefix
         self.opsets = opsets if opsets is not None else importer.opsets
         self.knowledge = knowledge if knowledge is not None else folding.Knowledge()
+        self.depth: int = 0 if parent is None else parent.depth
         self.env: dict[str, Value | Missing] = {}
         self.captures: list[tuple[Value, Value]] = []
         self._named: set[int] = set()
@@ -328,9 +331,19 @@ class Scope:
         for item in missing:
             self._report(item)
         values = [o for o in operands if not isinstance(o, Missing)]
-        results: list[Value | Missing] = []
+        results, failed = self._attempt(node, domain, name, values, broken=bool(missing))
+        label = _op_label(domain, node.op_type)
+        for i, output in enumerate(node.output):
+            if output:
+                lacking = Missing(name, label, "result is not computed, expected it unused", reported=failed)
+                self.bind(output, results[i] if i < len(results) else lacking)
+
+    def _attempt(
+        self, node: NodeProto, domain: str, name: str, values: list[Value | None], *, broken: bool
+    ) -> tuple[list[Value | Missing], bool]:
+        """Returns the results of a node and whether it failed; the reason is recorded."""
         try:
-            results.extend(self._results_of(node, domain, name, values, broken=bool(missing)))
+            return self._results_of(node, domain, name, values, broken=broken), broken
         except RefusedError as e:
             self.importer.problems.append(Missing(name, _op_label(domain, node.op_type), e.why, e.fix))
         except AlreadyReportedError:
@@ -338,10 +351,11 @@ class Scope:
         except TealightError as e:
             e.node, e.op = name, node.op_type
             self.importer.invalid.append(e)
-        broken = Missing(name, node.op_type, "", reported=True)
-        for i, output in enumerate(node.output):
-            if output:
-                self.bind(output, results[i] if i < len(results) else broken)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AssertionError, MemoryError) as e:
+            found = f"attributes or operands that make no sense ({type(e).__name__}: {e})"
+            text = f"{node.op_type}: {found}, expected valid ones"
+            self.importer.invalid.append(TealightError(text, node=name, op=node.op_type))
+        return [], True
 
     def _results_of(
         self, node: NodeProto, domain: str, name: str, values: list[Value | None], *, broken: bool
@@ -388,7 +402,10 @@ class Scope:
     ) -> list[Value | Missing]:
         """Converts the body of a function in place."""
         opsets = {**self.opsets, **{reader.normal_domain(o.domain): int(o.version) for o in body.opset_import}}
+        if self.depth >= _MAX_DEPTH:
+            raise RefusedError(f"functions nested {_MAX_DEPTH} deep, expected functions that do not call themselves")
         inner = Scope(self.importer, self.graph, prefix=f"{name}/", opsets=opsets, knowledge=self.knowledge)
+        inner.depth = self.depth + 1
         absent: set[str] = set()
         for i, formal in enumerate(body.input):
             value = values[i] if i < len(values) else None
