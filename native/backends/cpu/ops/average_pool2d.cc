@@ -17,10 +17,10 @@ Status Prepare(OpContext& context) {
   Shape y;
   RETURN_IF_ERROR(PreparePool(context, window, attributes.ceil_mode(), s, &y));
   if (attributes.count_include_pad()) {
-    s->args.count_top = window.top;
-    s->args.count_left = window.left;
-    s->args.count_bottom = window.bottom;
-    s->args.count_right = window.right;
+    s->args.count_top = static_cast<ptrdiff_t>(window.top);
+    s->args.count_left = static_cast<ptrdiff_t>(window.left);
+    s->args.count_bottom = static_cast<ptrdiff_t>(window.bottom);
+    s->args.count_right = static_cast<ptrdiff_t>(window.right);
   }
   return context.SetOutput(0, DType::kFloat32, y);
 }

@@ -78,11 +78,14 @@ Status Prepare(OpContext& context) {
   RETURN_IF_ERROR(CheckOperands(context, window));
   const Shape& x = context.input(0)->shape;
   DwconvArgs& a = s->args;
-  a.h = x[1];
-  a.w = x[2];
-  a.c = x[3];
-  a.oh = OutputSize(a.h, window.kh, window.sh, window.dh, window.top, window.bottom);
-  a.ow = OutputSize(a.w, window.kw, window.sw, window.dw, window.left, window.right);
+  Shape y = x;
+  y[1] = OutputSize(x[1], window.kh, window.sh, window.dh, window.top, window.bottom);
+  y[2] = OutputSize(x[2], window.kw, window.sw, window.dw, window.left, window.right);
+  a.h = static_cast<ptrdiff_t>(x[1]);
+  a.w = static_cast<ptrdiff_t>(x[2]);
+  a.c = static_cast<ptrdiff_t>(x[3]);
+  a.oh = static_cast<ptrdiff_t>(y[1]);
+  a.ow = static_cast<ptrdiff_t>(y[2]);
   a.kh = static_cast<int>(window.kh);
   a.kw = static_cast<int>(window.kw);
   a.sh = static_cast<int>(window.sh);
@@ -101,11 +104,8 @@ Status Prepare(OpContext& context) {
   }
   a.lo = activation.lo;
   a.hi = activation.hi;
-  Shape y = x;
-  y[1] = a.oh;
-  y[2] = a.ow;
   RETURN_IF_ERROR(CheckResidual(context, context.input(3), y));
-  s->images = x[0];
+  s->images = static_cast<ptrdiff_t>(x[0]);
   PlanItems(s, context.num_threads());
   return context.SetOutput(0, DType::kFloat32, y);
 }
