@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tealight.emulator import _ffi
 from tealight.emulator.session import Session
 from tealight.errors import TealightError
 from tealight.report import inputs
@@ -37,6 +38,8 @@ def measure(
     """
     if runs < 1 or warmup < 0:
         raise TealightError(f"runs {runs}, warmup {warmup}: expected at least 1 and 0")
+    if device == "host":
+        _ffi.load()  # the library itself is loaded once a process, not once a model
     resident = _resident()
     start = time.perf_counter_ns()
     with Session(path, threads=threads, isa=isa, device=device) as session:
