@@ -25,7 +25,7 @@ class Options:
 
     fold_limit_bytes: int = 16 << 20
     fuse_elementwise: bool = True
-    winograd: bool = False
+    winograd: bool = True
 
 
 #: A pass rewrites one graph in place and returns how many rewrites it did.

@@ -7,10 +7,13 @@ from tealight.ir.graph import Graph, Node
 from tealight.passes._editor import out
 from tealight.passes._manager import Options
 
-#: Least channels, in and out, for which F(4x4, 3x3) beats the direct form (measured per kernel release).
-MIN_CHANNELS = 32
-#: Least result pixels: fewer leave most tiles half empty.
-MIN_PIXELS = 64
+#: Least channels, in and out: below, the transforms cost more than they save.
+MIN_CHANNELS = 16
+#: Least tiles of the result: fewer leave the matrix products too few rows.
+MIN_TILES = 4
+#: Most weights (c * oc) for each tile, the larger first. The transformed kernels are (m + 2)^2 / 9 times the size of
+#: the plain ones: larger layers, which have few pixels, would read them from memory for longer than they compute.
+MAX_WEIGHTS = {4: 128 * 128, 2: 256 * 256}
 
 
 def choose_winograd(graph: Graph, options: Options) -> int:
@@ -25,19 +28,26 @@ def choose_winograd(graph: Graph, options: Options) -> int:
     """
     if not options.winograd:
         return 0
-    chosen = [n for n in graph.nodes if n.op == "conv2d" and _pays(n)]
-    for node in chosen:
-        node.attrs["winograd"] = 4
-    return len(chosen)
+    chosen = 0
+    for node in graph.nodes:
+        tile = _tile(node) if node.op == "conv2d" else 0
+        if tile:
+            node.attrs["winograd"] = tile
+            chosen += 1
+    return chosen
 
 
-def _pays(node: Node) -> bool:
+def _tile(node: Node) -> int:
     attrs, weight = node.attrs, node.inputs[1]
     if attrs["winograd"] or int(attrs["group"]) != 1 or weight is None or weight.const is None:
-        return False
+        return 0
     if weight.const.shape[1:3] != (3, 3) or any(s != 1 for s in [*attrs["strides"], *attrs["dilations"]]):
-        return False
+        return 0
     y = out(node)
-    if not y.type.is_static or min(weight.const.shape[0], weight.const.shape[3]) < MIN_CHANNELS:
-        return False
-    return int(y.shape[1]) * int(y.shape[2]) >= MIN_PIXELS
+    oc, _, _, c = weight.const.shape
+    if not y.type.is_static or min(oc, c) < MIN_CHANNELS:
+        return 0
+    for m, most in MAX_WEIGHTS.items():
+        if c * oc <= most and -(-int(y.shape[1]) // m) * -(-int(y.shape[2]) // m) >= MIN_TILES:
+            return m
+    return 0

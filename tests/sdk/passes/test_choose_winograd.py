@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Winograd is opt-in and only where it pays."""
+"""Winograd is chosen only where it pays, its tile by the size of the weights."""
 
 import pytest
 from graph_builder import Build, attrs_of
@@ -9,7 +9,7 @@ from tealight.passes.choose_winograd import choose_winograd
 
 @pytest.mark.parametrize(
     ("option", "channels", "stride", "expected"),
-    [(True, 32, 1, 4), (False, 32, 1, 0), (True, 8, 1, 0), (True, 32, 2, 0)],
+    [(True, 32, 1, 4), (False, 32, 1, 0), (True, 8, 1, 0), (True, 32, 2, 0), (True, 160, 1, 2)],
 )
 def test_choice(option, channels, stride, expected):
     b = Build()
