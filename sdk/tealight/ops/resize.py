@@ -93,8 +93,8 @@ class Resize(OpDef):
 
     x any rank; roi float32 [2k] (starts, then ends; tf_crop_and_resize only), and one of scales float32 [k] and
     sizes int64 [k], for `axes` (empty = all). Nearest moves any dtype; linear, cubic and crops are float32.
-    Coordinates and weights are float64 computed as source_coordinates and tap_weights write them; weights are rounded to float32
-    and each axis sums its taps in float32 in ascending order. The scale of a size is size / input size.
+    Coordinates and weights are float64 computed as source_coordinates and tap_weights write them; weights are rounded
+    to float32 and each axis sums its taps in float32 in ascending order. The scale of a size is size / input size.
     keep_aspect_ratio: 0 stretch, 1 not larger, 2 not smaller than sizes.
     """
 
