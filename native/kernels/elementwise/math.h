@@ -18,23 +18,28 @@ constexpr float kLn2Hi = 0x1.62e43p-1f;
 constexpr float kLn2Lo = -0x1.05c61p-29f;
 constexpr float kRoundMagic = 0x1.8p+23f;  // x + kRoundMagic holds round(x) in its low bits, |x| < 2^22
 
-// x = n ln2 + r, |r| <= 0.3466. `bits` holds n in its low bits on top of those of kRoundMagic.
+// x = n ln2 + r, |r| <= 0.3466. `bits` holds n + bias in its low bits on top of those of kRoundMagic.
 struct ExpReduced {
   F32 n;
   F32 r;
   I32 bits;
 };
+template <int bias>
 TL_INLINE ExpReduced ReduceExp(F32 x) {
-  const F32 t = Fma(x, Splat(kLog2E), Splat(kRoundMagic));
-  const F32 n = Sub(t, Splat(kRoundMagic));
+  const F32 magic = Splat(kRoundMagic + static_cast<float>(bias));
+  const F32 t = Fma(x, Splat(kLog2E), magic);
+  const F32 n = Sub(t, magic);
   return {n, Fnma(n, Splat(kLn2Lo), Fnma(n, Splat(kLn2Hi), x)), BitsOf(t)};
 }
-// 2^(n + bias) of a reduction, where that is a normal number. The sum drops all but n from the low 9 bits.
-TL_INLINE F32 PowerOfTwo(I32 bits, int bias) { return FloatOf(ShiftLeft<23>(Add(bits, SplatI32(127 + bias)))); }
+// 2^(n + bias - 127) of a reduction, where that is a normal number: the shift drops all but the low 9 bits.
+TL_INLINE F32 PowerOfTwo(I32 bits) { return FloatOf(ShiftLeft<23>(bits)); }
 
 // p * 2^n for n in [-252, 252] and p near 1, rounded once.
-TL_INLINE F32 ScaleByPowerOfTwo(F32 p, I32 bits) {
-  const I32 n = Sub(bits, SplatI32(0x4B400000));
+TL_INLINE F32 ScaleByPowerOfTwo(F32 p, const ExpReduced& e) {
+#if TL_SIMD == TL_SIMD_x86_avx512
+  return {_mm512_scalef_ps(p.v, e.n.v)};  // the same value in one instruction
+#endif
+  const I32 n = Sub(e.bits, SplatI32(0x4B400000));
   const I32 half = ShiftRightArith<1>(n);
   const F32 s1 = FloatOf(ShiftLeft<23>(Add(half, SplatI32(127))));
   const F32 s2 = FloatOf(ShiftLeft<23>(Add(Sub(n, half), SplatI32(127))));
@@ -68,26 +73,28 @@ TL_INLINE F32 Expm1Poly(F32 r) {
 }
 
 TL_INLINE F32 Exp(F32 x) {
-  const ExpReduced e = ReduceExp(ClampMax(ClampMin(x, Splat(-104.0f)), Splat(89.0f)));
-  return ScaleByPowerOfTwo(ExpPoly6(e.r), e.bits);
+  const ExpReduced e = ReduceExp<0>(ClampMax(ClampMin(x, Splat(-104.0f)), Splat(89.0f)));
+  return ScaleByPowerOfTwo(ExpPoly6(e.r), e);
 }
+
+TL_INLINE F32 NegativeAbs(F32 x) { return FloatOf(Or(BitsOf(x), SplatI32(INT32_MIN))); }
 
 // 2^64 e^x for x <= 0: the factor keeps results down to e^-104 normal, and cancels in quotients.
 TL_INLINE F32 ExpScaled(F32 x) {
-  const ExpReduced e = ReduceExp(ClampMin(x, Splat(-104.0f)));
-  return Mul(ExpPoly5(e.r), PowerOfTwo(e.bits, 64));
+  const ExpReduced e = ReduceExp<127 + 64>(ClampMin(x, Splat(-104.0f)));
+  return Mul(ExpPoly5(e.r), PowerOfTwo(e.bits));
 }
 constexpr float kExpScale = 0x1p+64f;
 
 // e^x - 1 for x <= 0; -0 gives +0.
 TL_INLINE F32 Expm1Negative(F32 x) {
-  const ExpReduced e = ReduceExp(ClampMin(x, Splat(-20.0f)));
-  const F32 s = PowerOfTwo(e.bits, 0);
+  const ExpReduced e = ReduceExp<127>(ClampMin(x, Splat(-20.0f)));
+  const F32 s = PowerOfTwo(e.bits);
   return Fma(s, Expm1Poly(e.r), Sub(s, Splat(1.0f)));
 }
 TL_INLINE F32 Expm1(F32 x) {
-  const ExpReduced e = ReduceExp(ClampMax(ClampMin(x, Splat(-20.0f)), Splat(89.0f)));
-  const F32 s = PowerOfTwo(e.bits, -1);  // 2^(n-1): 2^128 would overflow
+  const ExpReduced e = ReduceExp<126>(ClampMax(ClampMin(x, Splat(-20.0f)), Splat(89.0f)));
+  const F32 s = PowerOfTwo(e.bits);  // 2^(n-1): 2^128 would overflow
   const F32 half = Fma(s, Expm1Poly(e.r), Sub(s, Splat(0.5f)));
   return Select(CmpLt(Abs(x), Splat(0x1p-26f)), x, Add(half, half));
 }
@@ -137,7 +144,7 @@ struct Quotient {
   F32 denominator;
 };
 TL_INLINE Quotient SigmoidQuotient(F32 x) {
-  const F32 e = ExpScaled(Neg(Abs(x)));
+  const F32 e = ExpScaled(NegativeAbs(x));
   const F32 one = Splat(kExpScale);
   return {Select(CmpLt(x, Splat(0.0f)), e, one), Add(e, one)};
 }
@@ -191,14 +198,14 @@ TL_INLINE F32 GeluTanh(F32 x) {
 
 // x tanh(softplus(x)), with w = e^x: x (w^2 + 2 w) / (w^2 + 2 w + 2), divided by w^2 where x > 0
 TL_INLINE F32 Mish(F32 x) {
-  const F32 e = Mul(ExpScaled(Neg(Abs(x))), Splat(1.0f / kExpScale));
+  const F32 e = Mul(ExpScaled(NegativeAbs(x)), Splat(1.0f / kExpScale));
   const M32 negative = CmpLt(x, Splat(0.0f));
   const F32 n = Fma(Select(negative, e, Splat(2.0f)), e, Select(negative, Add(e, e), Splat(1.0f)));
   return Mul(x, Div(n, Add(n, Select(negative, Splat(2.0f), Mul(Add(e, e), e)))));
 }
 // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)
 TL_INLINE F32 Softplus(F32 x) {
-  const F32 e = Mul(ExpScaled(Neg(Abs(x))), Splat(1.0f / kExpScale));
+  const F32 e = Mul(ExpScaled(NegativeAbs(x)), Splat(1.0f / kExpScale));
   return Add(ClampMin(x, Splat(0.0f)), Log1pUnit(e));
 }
 TL_INLINE F32 Elu(F32 x, F32 alpha) { return Select(CmpLt(x, Splat(0.0f)), Mul(alpha, Expm1Negative(x)), x); }
