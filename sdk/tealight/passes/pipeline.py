@@ -26,6 +26,7 @@ from tealight.passes.refine_types import refine_types
 from tealight.passes.remove_dead_code import remove_dead_code
 from tealight.passes.remove_identity import remove_identity
 from tealight.passes.simplify_arithmetic import simplify_arithmetic
+from tealight.passes.simplify_movement import simplify_movement
 from tealight.passes.simplify_shapes import simplify_shapes
 from tealight.passes.split_layers import split_layers
 
@@ -68,6 +69,7 @@ PIPELINE: list[Pass] = [
     fold_affine,
     recognise_norms,  # scale and bias that reshapes hid
     split_layers,  # the bias is in the layer now, and nothing else is yet
+    simplify_movement,  # the parts may need less movement than the whole did
     fuse_residual,
     fuse_activation,
     # 6. What is left between layers becomes loops; nothing may look for single nodes after this.

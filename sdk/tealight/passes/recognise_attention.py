@@ -67,11 +67,15 @@ def _fold_scale(editor: Editor, node: Node) -> None:
         attrs = {**product.attrs, "alpha": product.attrs["alpha"] * factor}
         editor.swap(node, editor.add("matmul", product.inputs, attrs, before=node, name=product.name))
         return
-    user = editor.only_user(out(node))
-    if user is not None and user.op == "matmul" and all(v is not None and v.producer is not None for v in user.inputs):
+    value = out(node)
+    user = editor.only_user(value)
+    while user is not None and user.op in ("reshape", "transpose"):  # a number passes through movement
+        value = out(user)
+        user = editor.only_user(value)
+    if user is not None and user.op == "matmul" and all(v is not None and not v.is_const for v in user.inputs):
         attrs = {**user.attrs, "alpha": user.attrs["alpha"] * factor}
-        inputs = [node.inputs[0] if v is out(node) else v for v in user.inputs]
-        editor.swap(user, editor.add("matmul", inputs, attrs, before=user, name=user.name))
+        editor.swap(node, node.inputs[0])
+        editor.swap(user, editor.add("matmul", user.inputs, attrs, before=user, name=user.name))
 
 
 def _attention(editor: Editor, node: Node) -> None:

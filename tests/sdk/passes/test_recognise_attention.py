@@ -29,3 +29,11 @@ def test_keeps_scores_that_are_an_output():
     s = b("softmax", b("matmul", q, b.transpose(k, 0, 1, 3, 2)), axis=-1)
     ops = b.run(recognise_attention, outputs=[b("matmul", s, b.input(1, 4, 7, 8, name="v")), s])
     assert ops == ["matmul", "softmax", "matmul"]
+
+
+def test_scale_passes_through_movement():
+    b = Build()
+    q, k, v = b.input(6, 4, 8), b.input(4, 7, 8, name="k"), b.input(4, 7, 5, name="v")
+    left = b.transpose(b.binary("mul", b.unary("tanh", q), 0.25), 1, 0, 2)
+    s = b("softmax", b("matmul", left, b.transpose(k, 0, 2, 1)), axis=-1)
+    assert "binary" not in b.run(recognise_attention, outputs=[b("matmul", s, v)])
