@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Speed of the bare kernels on the 1x1 convolutions of MobileNetV2, one thread, per path: MAC per clock cycle and
 // GMAC/s. Each figure is the minimum over short slices, paired with a probe of the clock, so that a busy machine
-// disturbs it little. Build: g++ -O2 -I native ... (tools/bench/run_kernels.sh does it). Usage: kernels [isa]
+// disturbs it little. Usage: cmake --build build/host --target tealight_bench_kernels, then
+// build/host/tealight_bench_kernels [isa].
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,11 +111,11 @@ int main(int argc, char** argv) {
   for (Isa isa : isas) {
     const GemmKernels* kernels = tealight::FindGemm(isa, 64);
     if (isa != Isa::kScalar && kernels == tealight::FindGemm(Isa::kScalar, 64)) continue;
-    if (argc > 1 && static_cast<int>(isa) != atoi(argv[1])) continue;
+    if (argc > 1 && strcmp(tealight::IsaName(isa), argv[1]) != 0) continue;
     for (const Problem& p : problems) {
       if (isa == Isa::kScalar && p.m * p.k * p.n > 10000000) continue;
       const double rate = MacsPerSecond(*tealight::FindGemm(isa, p.n), p);
-      printf("isa %d  %6zu x %5zu x %5zu  %6.2f MAC/cycle  %6.2f GMAC/s\n", static_cast<int>(isa), p.m, p.k, p.n,
+      printf("%-10s  %6zu x %5zu x %5zu  %6.2f MAC/cycle  %6.2f GMAC/s\n", tealight::IsaName(isa), p.m, p.k, p.n,
              rate * cycle, rate * 1e-9);
     }
   }

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Model cycles of the NEON kernels' inner loops: no ARM hardware needed, the same figure on every machine.
+
+Compiles the kernels for arm64 with clang-19, takes the innermost loop with the most multiply-adds of a function out of
+the object file, and asks llvm-mca-19 for its steady state on neoverse-n1 (stands for A76 to A78), neoverse-n2 (A710 to
+A720) and neoverse-v2 (X-class), and core_a55.py for the Cortex-A55. The loads are assumed to hit the cache.
+
+    python3 tools/bench/model_cycles.py            # table
+    python3 tools/bench/model_cycles.py --check    # exit 1 when a figure is below its gate
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import core_a55
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CLANG, OBJDUMP, MCA = "clang++-19", "llvm-objdump-19", "llvm-mca-19"
+CORES = ("a55", "neoverse-n1", "neoverse-n2", "neoverse-v2")
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A loop that is measured.
+
+    Attributes:
+        name: In the table.
+        source: File below native/kernels.
+        function: Pattern of the demangled function.
+        gates: Least MAC/cycle by core; where a core runs another variant of the kernel, its gate is there.
+    """
+
+    name: str
+    source: str
+    function: str
+    gates: dict[str, float]
+
+
+_BIG = {"neoverse-n1": 7.9, "neoverse-n2": 7.9, "neoverse-v2": 15.8}
+KERNELS = (
+    Kernel("gemm f32 8x8", "gemm/arm_neon.cc", r"Tile<8, 2, false,.*LaneLoop>", _BIG),
+    Kernel("gemm f32 8x8, in order", "gemm/arm_neon.cc", r"Tile<8, 2, false,.*InOrderLoop>", {"a55": 3.8}),
+    Kernel("gemm f32 4x16", "gemm/arm_neon.cc", r"Tile<4, 4, false,", _BIG),
+    Kernel(
+        "dwconv f32 3x3",
+        "dwconv/arm_neon.cc",
+        r"Strip<3, 1, ",
+        {"a55": 2.2, "neoverse-n1": 7.5, "neoverse-n2": 7.5, "neoverse-v2": 13.5},
+    ),
+)
+
+#: Multiply-adds of an instruction, by its form.
+_MACS = (
+    (re.compile(r"^fml[as]\s+v\d+\.4s"), 4),
+    (re.compile(r"^fml[as]\s+v\d+\.2[sd]"), 2),
+    (re.compile(r"^fmul\s+v\d+\.4s"), 4),  # the first tap of a chain that starts at nothing
+    (re.compile(r"^fn?m(add|sub)\s"), 1),
+)
+
+
+def run(*command: str, text: str | None = None) -> str:
+    """Returns what a command prints; raises with its complaint when it fails."""
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stderr.strip()[:400]}")
+    return done.stdout
+
+
+def functions(source: pathlib.Path) -> dict[str, list[tuple[int, str]]]:
+    """Compiles a kernel file; returns (address, instruction) lists by demangled name."""
+    with tempfile.TemporaryDirectory() as folder:
+        built = f"{folder}/kernel.o"
+        flags = (
+            "-std=c++17 -O2 -ffp-contract=off -fno-strict-aliasing -fno-exceptions -fno-rtti -fno-math-errno".split()
+        )
+        run(CLANG, "--target=aarch64-linux-gnu", *flags, f"-I{ROOT / 'native'}", "-c", str(source), "-o", built)
+        listing = run(OBJDUMP, "-d", "-C", "--no-show-raw-insn", built)
+    result: dict[str, list[tuple[int, str]]] = {}
+    body: list[tuple[int, str]] = []
+    for line in listing.splitlines():
+        if head := re.match(r"^[0-9a-f]+ <(.+)>:$", line):
+            body = result.setdefault(head[1], [])
+        elif code := re.match(r"^\s*([0-9a-f]+):\s+(.*)$", line):
+            body.append((int(code[1], 16), re.sub(r"\s*//.*", "", code[2]).replace("\t", " ").strip()))
+    return result
+
+
+def innermost_loops(body: list[tuple[int, str]]) -> list[list[str]]:
+    """Returns the loops of a function that hold no other loop, without the branch's target."""
+    index = {address: i for i, (address, _) in enumerate(body)}
+    spans = set()
+    for i, (address, text) in enumerate(body):
+        branch = re.match(r"^(b|b\.\w+|cbn?z|tbn?z)\s(.*?)0x([0-9a-f]+)", text)
+        if branch and int(branch[3], 16) in index and int(branch[3], 16) <= address:
+            spans.add((index[int(branch[3], 16)], i))
+    inner = [s for s in spans if not any(o != s and s[0] <= o[0] and o[1] <= s[1] for o in spans)]
+    return [
+        [re.sub(r"^((?:b|cb|tb).*\s)0x[0-9a-f]+(?: <.*>)?$", r"\1.Lloop", t) for _, t in body[a : b + 1]]
+        for a, b in inner
+    ]
+
+
+def macs(loop: list[str]) -> int:
+    """Returns the multiply-adds of one pass."""
+    return sum(next((n for form, n in _MACS if form.match(line)), 0) for line in loop)
+
+
+def cycles(loop: list[str], core: str) -> float:
+    """Returns the steady-state cycles of one pass on a core."""
+    if core == "a55":
+        return core_a55.cycles_per_iteration(loop)
+    text = ".Lloop:\n" + "\n".join(loop) + "\n"
+    totals = []
+    for iterations in (200, 400):
+        report = run(MCA, "-mtriple=aarch64", f"-mcpu={core}", f"-iterations={iterations}", "--json", text=text)
+        totals.append(json.loads(report)["CodeRegions"][0]["SummaryView"]["TotalCycles"])
+    return float(totals[1] - totals[0]) / 200
+
+
+def measure(kernel: Kernel) -> dict[str, float]:
+    """Returns MAC/cycle by core of the best fitting function's hottest loop."""
+    best: list[str] = []
+    for name, body in functions(ROOT / "native" / "kernels" / kernel.source).items():
+        if not re.search(kernel.function, name):
+            continue
+        for loop in innermost_loops(body):
+            if macs(loop) > macs(best):
+                best = loop
+    if not best:
+        raise RuntimeError(f"{kernel.source}: no loop with multiply-adds in a function like {kernel.function}")
+    return {core: macs(best) / cycles(best, core) for core in CORES}
+
+
+def main() -> int:
+    """Prints the table; returns 1 with --check when a gate is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="fail below the gates")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args()
+    rows, missed = {}, []
+    for kernel in KERNELS:
+        found = rows[kernel.name] = measure(kernel)
+        missed += [
+            f"{kernel.name} on {c}: {found[c]:.2f}, expected {g}" for c, g in kernel.gates.items() if found[c] < g
+        ]
+    if arguments.json:
+        print(json.dumps(rows))
+    else:
+        print(f"{'MAC/cycle (gate)':26}" + "".join(f"{core:>18}" for core in CORES))
+        for kernel in KERNELS:
+            cells = []
+            for core in CORES:
+                gate = f" ({kernel.gates[core]})" if core in kernel.gates else ""
+                cells.append(f"{rows[kernel.name][core]:.2f}{gate}")
+            print(f"{kernel.name:26}" + "".join(f"{cell:>18}" for cell in cells))
+    for line in missed:
+        print(f"below the gate: {line}", file=sys.stderr)
+    return 1 if arguments.check and missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
