@@ -20,6 +20,31 @@ constexpr flatbuffers::uoffset_t kMaxTables = 4000000;
 constexpr uint32_t kMaxOperands = 4096;
 constexpr int kWinogradTiles[] = {2, 4, 6};
 
+// The numbers of the schema, of the C API and of the code are the same.
+#define SAME_DTYPE(name, code, c)                                                                                   \
+  static_assert(                                                                                                    \
+      static_cast<int>(schema::DType::name) == static_cast<int>(DType::code) && static_cast<int>(DType::code) == c, \
+      "")
+SAME_DTYPE(none, kNone, TL_DTYPE_NONE);
+SAME_DTYPE(float32, kFloat32, TL_DTYPE_FLOAT32);
+SAME_DTYPE(float16, kFloat16, TL_DTYPE_FLOAT16);
+SAME_DTYPE(float64, kFloat64, TL_DTYPE_FLOAT64);
+SAME_DTYPE(int8, kInt8, TL_DTYPE_INT8);
+SAME_DTYPE(uint8, kUint8, TL_DTYPE_UINT8);
+SAME_DTYPE(int16, kInt16, TL_DTYPE_INT16);
+SAME_DTYPE(uint16, kUint16, TL_DTYPE_UINT16);
+SAME_DTYPE(int32, kInt32, TL_DTYPE_INT32);
+SAME_DTYPE(uint32, kUint32, TL_DTYPE_UINT32);
+SAME_DTYPE(int64, kInt64, TL_DTYPE_INT64);
+SAME_DTYPE(uint64, kUint64, TL_DTYPE_UINT64);
+SAME_DTYPE(bool_, kBool, TL_DTYPE_BOOL);
+SAME_DTYPE(bfloat16, kBfloat16, TL_DTYPE_BFLOAT16);
+SAME_DTYPE(int4, kInt4, TL_DTYPE_INT4);
+SAME_DTYPE(uint4, kUint4, TL_DTYPE_UINT4);
+static_assert(static_cast<int>(schema::Layout::MAX) == static_cast<int>(Layout::kWinogradN16), "");
+static_assert(static_cast<int>(schema::Layout::gemm_n16) == static_cast<int>(Layout::kGemmN16), "");
+#undef SAME_DTYPE
+
 #define INVALID(...) Status::Error(TL_ERROR_INVALID_BUNDLE, __VA_ARGS__)
 
 using ull = unsigned long long;
@@ -252,9 +277,11 @@ Status CheckInstruction(const schema::Program& program, uint32_t index, Definiti
                      name, i, tensor);
     }
   }
+  bool has_result = false;
   for (uint32_t i = 0; i < Count(instruction.outputs()); ++i) {
     const int32_t tensor = instruction.outputs()->Get(i);
     if (tensor == -1) continue;
+    has_result = true;
     if (!defined->Add(tensor)) {
       return INVALID("instruction %u '%.60s': result %u is tensor %d, expected one that is not defined before", index,
                      name, i, tensor);
@@ -264,6 +291,7 @@ Status CheckInstruction(const schema::Program& program, uint32_t index, Definiti
                      name, i);
     }
   }
+  if (!has_result) return INVALID("instruction %u '%.60s': no result, expected at least one", index, name);
   return Status::Ok();
 }
 

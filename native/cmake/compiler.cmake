@@ -59,7 +59,7 @@ else()
        "-Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/api/exports.map")
 endif()
 if(TL_SANITIZE)
-  add_compile_options(-fsanitize=${TL_SANITIZE} -fno-omit-frame-pointer -g)
+  add_compile_options(-fsanitize=${TL_SANITIZE} -fno-omit-frame-pointer -O1 -g1)
   add_link_options(-fsanitize=${TL_SANITIZE})
   add_compile_options(-Wno-uninitialized -Wno-maybe-uninitialized)  # false ones in the compiler's own headers
   if(TL_SANITIZE MATCHES "undefined")

@@ -155,6 +155,7 @@ TEST(Validate, InstructionRules) {
           {"result is constant", [&](BundleSpec* s) { instruction(s)->outputs[0] = 1; }, "not defined before"},
           {"result is input", [&](BundleSpec* s) { instruction(s)->outputs[0] = 0; }, "not defined before"},
           {"result twice", [&](BundleSpec* s) { instruction(s)->outputs = {2, 2}; }, "not defined before"},
+          {"no result", [&](BundleSpec* s) { instruction(s)->outputs[0] = -1; }, "no result"},
           {"no attributes", [&](BundleSpec* s) { instruction(s)->op = schema::OpAttributes::NONE; }, "no attributes"},
           {"null attributes", [&](BundleSpec* s) { instruction(s)->has_attributes = false; }, "no attributes"},
           {"name", [&](BundleSpec* s) { instruction(s)->name = "\xc0\x80"; }, "not text"},
@@ -187,18 +188,21 @@ TEST(Validate, ProgramRules) {
 
 TEST(Validate, ControlFlowHasNoCycles) {
   BundleSpec spec = DynamicBundle();
-  InstructionSpec branch = {"if", {0}, {}};
+  InstructionSpec branch = {"if", {0}, {5}};
   branch.op = schema::OpAttributes::If;
+  spec.programs[0].tensors.push_back({"branch", {-2}});
   spec.programs[0].instructions.push_back(branch);
   ExpectInvalid(spec, "cycle");
   spec.programs[0].instructions.back().then_program = 5;
   ExpectInvalid(spec, "program 5");
   // A chain of programs, each called by the one before.
-  BundleSpec chain = DynamicBundle();
+  BundleSpec chain = spec;
+  chain.programs[0].instructions.pop_back();
+  const ProgramSpec link = chain.programs[0];
   for (int i = 0; i < 12; ++i) {
     branch.then_program = branch.else_program = i + 1;
     chain.programs.back().instructions.push_back(branch);
-    chain.programs.push_back(DynamicBundle().programs[0]);
+    chain.programs.push_back(link);
   }
   ExpectInvalid(chain, "too deep");
 }
