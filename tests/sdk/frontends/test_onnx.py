@@ -296,6 +296,14 @@ def test_clip_by_attributes_and_by_operands(opset, attrs, operands):
 # ---- functions and control flow ----
 
 
+def test_op_without_import_is_evaluated_where_its_operands_are_constants():
+    names = ["bins", "length", "rate", "low", "high"]
+    constants = dict(zip(names, [np.array(v) for v in (8, 16, 8000)] + [np.float32(v) for v in (0, 4000)], strict=True))
+    nodes = [helper.make_node("MelWeightMatrix", names, ["mel"]), helper.make_node("MatMul", ["x", "mel"], ["y"])]
+    graph = frontend.load(model_of(nodes, [("x", F, [2, 9])], [("y", F, [2, 8])], initializers=constants))
+    assert [n.op for n in graph.nodes] == ["fully_connected"]
+
+
 def test_local_function_is_inlined():
     body = helper.make_function(
         "local", "Scale", ["a"], ["b"],

@@ -20,11 +20,26 @@ from tealight.frontends.onnx import (
     recurrent,
     refused,
     shape,
+    signal,
 )
 from tealight.frontends.onnx.importer import load
 from tealight.frontends.onnx.registry import supported
 
 #: The converters register themselves when their files are imported.
-FAMILIES = (attention, contrib, control_flow, einsum, image, indexing, math, nn, norm, recurrent, refused, shape)
+FAMILIES = (
+    attention,
+    contrib,
+    control_flow,
+    einsum,
+    image,
+    indexing,
+    math,
+    nn,
+    norm,
+    recurrent,
+    refused,
+    shape,
+    signal,
+)
 
 __all__ = ["FAMILIES", "load", "supported"]

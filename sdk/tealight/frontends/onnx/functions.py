@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import onnx
-from onnx import FunctionProto, NodeProto, defs, helper
+from onnx import FunctionProto, NodeProto, defs, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 from tealight.ir.types import TensorType
 
@@ -50,6 +52,20 @@ def schema_function(
             if not any(a.name == name for a in body.attribute_proto):
                 body.attribute_proto.add().CopyFrom(attribute.default_value)
     return body
+
+
+def evaluate_constants(node: NodeProto, opset: int, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    """Returns the results of a standard op over constants by ONNX's own definition, or None where that fails."""
+    names = [name for name in node.input if name]
+    graph = helper.make_graph(
+        [node], "constants", [], [onnx.ValueInfoProto(name=o) for o in node.output if o],
+        [numpy_helper.from_array(a, n) for n, a in dict(zip(names, arrays, strict=True)).items()],
+    )  # fmt: skip
+    try:
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+        return [np.asarray(r) for r in ReferenceEvaluator(model).run(None, {})]
+    except Exception:  # whatever it trips over: the op is then one without import
+        return None
 
 
 def _newest(versions: Sequence[int], opset: int) -> int | None:

@@ -27,7 +27,7 @@ from tealight.frontends.onnx.context import (
     dtype_of,
     internal_dtype,
 )
-from tealight.frontends.onnx.functions import schema_function
+from tealight.frontends.onnx.functions import evaluate_constants, schema_function
 from tealight.frontends.onnx.refused import REFUSED
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import Dim, DType, TensorType
@@ -375,9 +375,21 @@ class Scope:
         if body is None:
             types = [None if v is None else v.type for v in values]
             body = None if broken else schema_function(node, domain, opset, types)
-        if body is None:
+        if body is not None:
+            return self._inline(body, node, name, values)
+        made = None if broken or domain else self._evaluated(node, opset, values)
+        if made is None:
             raise RefusedError("no import for this op", "rewrite this part of the model with supported ops")
-        return self._inline(body, node, name, values)
+        return made
+
+    def _evaluated(self, node: NodeProto, opset: int, values: list[Value | None]) -> list[Value | Missing] | None:
+        """Returns the results of an op without import where all its operands are constants."""
+        given = [v for v in values if v is not None]
+        arrays = [v.const for v in given if v.const is not None]
+        if len(arrays) != len(given) or any(o == "" for o in node.output):
+            return None
+        results = evaluate_constants(node, opset, arrays)
+        return None if results is None else [self.constant(r, o) for r, o in zip(results, node.output, strict=True)]
 
     def _converted(
         self,

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from tealight.frontends.onnx.context import NodeContext
 from tealight.frontends.onnx.registry import converts
 from tealight.ir.graph import Value
@@ -97,3 +99,19 @@ def reverse_sequence(c: NodeContext) -> Value:
     """ReverseSequence."""
     attrs = {"batch_axis": c.integer("batch_axis", 1), "time_axis": c.integer("time_axis", 0)}
     return c.add("reverse_sequence", [c.input(0), c.input(1)], attrs)
+
+
+@converts("TensorScatter", since=24)
+def tensor_scatter(c: NodeContext) -> Value:
+    """TensorScatter: writes a piece into each sample's cache from an index on, around its end when circular."""
+    cache, update, start = c.input(0), c.input(1), c.optional(2)
+    rank = len(cache.shape)
+    axis = c.integer("axis", -2) % rank
+    steps = c.static(update, axis, "length of the update")
+    at = c.constant(np.arange(steps, dtype=np.int64).reshape([-1 if i == axis else 1 for i in range(rank)]))
+    if start is not None:
+        at = c.binary("add", c.reshape(c.cast(start, DType.INT64), [c.dim(start, 0), *[1] * (rank - 1)]), at)
+    if c.text("mode", "linear") == "circular":
+        at = c.binary("mod", at, c.constant(np.array(c.static(cache, axis, "length of the cache"), np.int64)))
+    indices = c.add("expand", [at, c.shape_vector(c.dims(update))])
+    return c.add("scatter_elements", [cache, indices, update], {"axis": axis, "reduction": "none"})

@@ -25,8 +25,7 @@ _REASONS: dict[tuple[str, ...], tuple[str, str]] = {
     (
         "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli",
     ): ("random numbers, expected a model that gives the same result each time", "feed the noise as an input"),
-    ("DFT", "STFT"): ("complex numbers are not supported, expected real ones", "write the transform as a Conv"),
-    ("MaxUnpool", "MaxRoiPool", "DeformConv", "Det", "CumProd", "BitCast", "ImageDecoder", "TensorScatter"): (
+    ("MaxUnpool", "MaxRoiPool", "DeformConv", "Det", "CumProd", "BitCast", "ImageDecoder"): (
         "this op has no kernel, expected supported ops", "rewrite this part of the model",
     ),
 }  # fmt: skip
