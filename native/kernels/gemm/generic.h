@@ -62,6 +62,11 @@ __attribute__((noinline)) void Tile(const float* const* rows, const GemmArgs& ar
     }
     TL_UNROLL for (int i = 0; i < MR; ++i) acc[i][j] = start;
   }
+  // Where k is small, time goes into waiting for the lines of dst: ask for them before the sums are done.
+  TL_UNROLL for (int i = 0; i < MR; ++i) {
+    const float* dst = args.dst + static_cast<size_t>(i) * args.dst_stride + column;
+    TL_UNROLL for (size_t j = 0; j < NV * kLanes; j += 16) __builtin_prefetch(dst + j, 1);
+  }
   const float* b[NV];
   TL_UNROLL for (int j = 0; j < NV; ++j) b[j] = args.rhs + RhsOffset(args, vector + static_cast<size_t>(j));
   for (size_t t = 0; t < args.taps; ++t) {

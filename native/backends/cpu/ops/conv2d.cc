@@ -124,22 +124,27 @@ void CopyPatch(const State& s, const float* x, const Corner& at, float* patch) {
   }
 }
 
-// Pointers to the taps of one pixel: table[0], table[step], ...
-void PointRowTaps(const State& s, const float* x, const float* zeros, const Corner& at, float* patch,
-                  const float** table, size_t step) {
+// Pointers to the taps of the pixel at the corner, and of those right of it while their windows stay inside of the
+// image's columns, at most `most`: table[t * step + i]. Returns how many pixels that were.
+size_t PointRowTaps(const State& s, const float* x, const float* zeros, const Corner& at, size_t most, float* patch,
+                    const float** table, size_t step) {
   const ConvWindow& window = s.window;
   if (at.column < 0 || at.column + window.kw > s.w) {
     CopyPatch(s, x, at, patch);
     for (size_t t = 0; t < s.taps; ++t) table[t * step] = patch + t * s.run;
-    return;
+    return 1;
   }
+  const size_t count = Least(most, static_cast<size_t>((s.w - window.kw - at.column) / window.sw) + 1);
   const int64_t row_elems = s.w * s.c;
-  const int64_t corner = (at.image * s.h + at.row) * row_elems + at.column * s.c;
+  const float* corner = x + (at.image * s.h + at.row) * row_elems + at.column * s.c;
+  const int64_t next = window.sw * s.c;
   for (size_t t = 0; t < s.taps; ++t) {
     const int64_t row = at.row + static_cast<int64_t>(t) * window.dh;
     const bool inside = row >= 0 && row < s.h;
-    table[t * step] = inside ? x + corner + static_cast<int64_t>(t) * window.dh * row_elems : zeros;
+    const float* tap = inside ? corner + static_cast<int64_t>(t) * window.dh * row_elems : zeros;
+    for (size_t i = 0; i < count; ++i) table[t * step + i] = inside ? tap + static_cast<int64_t>(i) * next : zeros;
   }
+  return count;
 }
 
 void PointColumnTaps(const State& s, const float* x, const float* zeros, const Corner& at, const float** table,
@@ -166,14 +171,18 @@ void FillTable(const State& s, const float* x, const float* zeros, size_t begin,
   }
   const int64_t first = static_cast<int64_t>(begin);
   int64_t ox = first % s.ow, oy = first / s.ow % s.oh, image = first / s.ow / s.oh;
-  for (size_t i = 0; i < m; ++i) {
+  for (size_t i = 0; i < m;) {
     const Corner at = {image, oy * s.window.sh - s.window.top, ox * s.window.sw - s.window.left};
+    size_t done = 1;
     if (s.row_taps) {
-      PointRowTaps(s, x, zeros, at, patches + i * s.taps * s.run, rows + i, m);
+      const size_t most = Least(m - i, static_cast<size_t>(s.ow - ox));
+      done = PointRowTaps(s, x, zeros, at, most, patches + i * s.taps * s.run, rows + i, m);
     } else {
       PointColumnTaps(s, x, zeros, at, rows + i, m);
     }
-    if (++ox == s.ow) {
+    i += done;
+    ox += static_cast<int64_t>(done);
+    if (ox == s.ow) {
       ox = 0;
       if (++oy == s.oh) {
         oy = 0;
