@@ -118,7 +118,7 @@ class LayoutChoice:
             self.flattens.add(node)
         elif y in self.perms:
             induced = induced_perm(x.shape, y.shape, self.perms[x])
-            target = reshape_target([y.shape[p] for p in self.perms[y]])
+            target = reshape_target([y.shape[p] for p in self.perms[y]], tuple(x.shape[p] for p in self.perms[x]))
             if induced is not None and target is not None and same_order(y.shape, induced, self.perms[y]):
                 self.rules[node] = Permuted(dict(node.attrs), (0,), {1: target})
 
@@ -225,7 +225,7 @@ class LayoutChoice:
             base = base_value(user)
             assert base is not None
             cost = permute_cost(value, self.perms[base])
-            if not value.is_const and reshape_target(value.shape) is None:
+            if not value.is_const and sum(isinstance(d, str) for d in value.shape) > 1:
                 cost = INFINITE
             self.cut.edge(self.cut.source, self.vertices[user], cost)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tealight.ir.graph import Node, Value
 from tealight.passes._editor import Editor, out
-from tealight.passes.simplify_movement import reshape_target
+from tealight.passes.simplify_movement import reshape_target, reshaped
 
 
 def flatten_users(editor: Editor, reshape: Node, perm: Sequence[int]) -> list[tuple[Node, list[Node]]] | None:
@@ -23,7 +23,7 @@ def flatten_users(editor: Editor, reshape: Node, perm: Sequence[int]) -> list[tu
         return None
     if y.shape[1] != math.prod(int(d) for d in x.shape[1:]) or x.shape[0] != y.shape[0]:
         return None
-    if reshape_target(y.shape) is None:
+    if reshape_target(y.shape, x.shape) is None:
         return None
     found: list[tuple[Node, list[Node]]] = []
     pending: list[tuple[Value, list[Node]]] = [(y, [])]
@@ -55,9 +55,4 @@ def permute_flatten(editor: Editor, reshape: Node, perm: Sequence[int], permuted
         weight = node.inputs[1]
         assert weight is not None and weight.const is not None
         editor.set_input(node, 1, editor.const(weight.const[:, order], weight.name))
-    target = reshape_target(out(reshape).shape)
-    assert target is not None
-    editor.swap(
-        reshape,
-        editor.add("reshape", [permuted, editor.const(target, "shape")], {}, before=reshape, name=reshape.name),
-    )
+    editor.swap(reshape, reshaped(editor, permuted, out(reshape).shape, before=reshape))

@@ -75,9 +75,18 @@ def _shorten(editor: Editor, end: Node) -> None:
 
 
 def _expressible(plan: _Plan, result: Value) -> bool:
-    """Whether the plan's reshapes can be written with constants: at most one dim of each may be open."""
-    shapes = ([plan.first] if plan.first is not None else []) + ([result.shape] if plan.last else [])
-    return all(reshape_target(shape) is not None for shape in shapes)
+    """Whether the plan's reshapes can be written with constants."""
+    return all(reshape_target(to, source) is not None for to, source in _reshapes(plan, result))
+
+
+def _reshapes(plan: _Plan, result: Value) -> list[tuple[Sequence[Dim], Sequence[Dim]]]:
+    """Returns (to, from) of each reshape of a plan."""
+    first = tuple(plan.source.shape if plan.first is None else plan.first)
+    moved = first if plan.perm is None else tuple(first[p] for p in plan.perm)
+    pairs: list[tuple[Sequence[Dim], Sequence[Dim]]] = []
+    if plan.first is not None:
+        pairs.append((plan.first, tuple(plan.source.shape)))
+    return [*pairs, (result.shape, moved)] if plan.last else pairs
 
 
 def _reordered(plan: _Plan, nodes: Sequence[Node], old: tuple[int, ...], private: bool) -> bool:
@@ -92,25 +101,34 @@ def _apply(editor: Editor, end: Node, plan: _Plan) -> None:
     if plan.cost == (0, 0) and not editor.can_replace(result, value):
         return
     if plan.first is not None:
-        value = editor.add("reshape", [value, _shape_constant(editor, plan.first)], {}, before=end, name=end.name)
+        value = reshaped(editor, value, plan.first, before=end)
     if plan.perm is not None:
         value = editor.add("transpose", [value], {"perm": plan.perm}, before=end, name=end.name)
     if plan.last:
-        value = editor.add("reshape", [value, _shape_constant(editor, result.shape)], {}, before=end, name=end.name)
+        value = reshaped(editor, value, result.shape, before=end)
     editor.swap(end, value)
 
 
-def _shape_constant(editor: Editor, shape: Sequence[Dim]) -> Value:
-    array = reshape_target(shape)
-    assert array is not None
-    return editor.const(array, "shape")
+def reshaped(editor: Editor, value: Value, shape: Sequence[Dim], *, before: Node) -> Value:
+    """Adds a reshape, which reshape_target() must be able to say; the result has exactly this shape."""
+    target = reshape_target(shape, value.shape)
+    assert target is not None
+    result = editor.add("reshape", [value, editor.const(target, "shape")], {}, before=before, name=before.name)
+    result.type = dataclasses.replace(result.type, shape=tuple(shape))
+    return result
 
 
-def reshape_target(shape: Sequence[Dim]) -> np.ndarray | None:
-    """Returns the operand of a reshape to a shape, with -1 for its symbol; None when it has several symbols."""
-    if sum(isinstance(d, str) for d in shape) > 1 or (0 in shape and any(isinstance(d, str) for d in shape)):
+def reshape_target(shape: Sequence[Dim], source: Sequence[Dim]) -> np.ndarray | None:
+    """Returns the operand of a reshape (allow_zero off) from one shape to another; None when no constant says it.
+
+    Of several open dims, those that the source has at the same place become 0 (copied), one other becomes -1.
+    """
+    if 0 in shape:
         return None
-    return np.array([d if isinstance(d, int) else -1 for d in shape], np.int64)
+    target = [d if isinstance(d, int) else -1 for d in shape]
+    if target.count(-1) > 1:
+        target = [0 if t < 0 and source[i : i + 1] == (shape[i],) else t for i, t in enumerate(target)]
+    return np.array(target, np.int64) if target.count(-1) <= 1 else None
 
 
 class _Atom:
@@ -139,8 +157,6 @@ def _plan(nodes: Sequence[Node], result: Value) -> _Plan | None:
     final = [a for d in dims for a in d]
     if final == order:
         same = _same(source.shape, result.shape)
-        if not same and reshape_target(result.shape) is None:
-            return None
         return _Plan(source, None, None, last=not same)
     return _with_transpose(source, order, final, result)
 
@@ -167,8 +183,6 @@ def _with_transpose(source: Value, order: list[_Atom], final: list[_Atom], resul
     first: list[Dim] = [_product(g) for g in by_source]
     moved: list[Dim] = [_product(g) for g in groups]
     need_first, need_last = not _same(first, source.shape), not _same(moved, result.shape)
-    if (need_first and reshape_target(first) is None) or (need_last and reshape_target(result.shape) is None):
-        return None
     return _Plan(source, first if need_first else None, perm, last=need_last)
 
 
@@ -202,8 +216,9 @@ def _early(source: Value, order: list[_Atom], final: list[_Atom]) -> _Plan | Non
 def _late(source: Value, order: list[_Atom], final: list[_Atom], result: Value) -> _Plan | None:
     """Plans a reshape of the source, then a transpose to the result."""
     back = _order_of(_runs(result.shape, final), order)
-    if back is None or reshape_target(first := [result.shape[k] for k in back]) is None:
+    if back is None:
         return None
+    first = [result.shape[k] for k in back]
     return _Plan(source, first, [back.index(k) for k in range(len(back))], last=False)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ from tealight.ir.graph import Graph, Node, Value
 from tealight.ir.types import Dim
 from tealight.passes._editor import Editor, out, same_dims
 from tealight.passes._manager import Options
-from tealight.passes.simplify_movement import reshape_target
+from tealight.passes.simplify_movement import reshape_target, reshaped
 
 
 def simplify_shapes(graph: Graph, options: Options) -> int:
@@ -41,18 +42,13 @@ def simplify_shapes(graph: Graph, options: Options) -> int:
 
 
 def _constant_shape(editor: Editor, node: Node) -> None:
-    target = reshape_target(out(node).shape)
-    old = None if node.inputs[1] is None else node.inputs[1].const
-    if target is None or node.inputs[0] is None:
+    x, old = node.inputs[0], None if node.inputs[1] is None else node.inputs[1].const
+    target = None if x is None else reshape_target(out(node).shape, x.shape)
+    if target is None or x is None:
         return
     if old is not None and not node.attrs["allow_zero"] and np.array_equal(old, target):
         return
-    if 0 in target:
-        return
-    new = editor.add("reshape", [node.inputs[0], editor.const(target, "shape")], {}, before=node, name=node.name)
-    if same_dims(new.shape, out(node).shape) or new.type.rank == len(out(node).shape):
-        new.type = out(node).type
-        editor.swap(node, new)
+    editor.swap(node, reshaped(editor, x, out(node).shape, before=node))
 
 
 def _gather_to_slice(editor: Editor, node: Node) -> None:
@@ -61,15 +57,15 @@ def _gather_to_slice(editor: Editor, node: Node) -> None:
     if x is None or index is None or index.const is None or index.const.size != 1 or x.is_const:
         return
     axis = int(node.attrs["axis"]) % len(x.shape)
-    target = reshape_target(out(node).shape)
-    if target is None or index.const.ndim > 1:
+    parted = [*x.shape[:axis], 1, *x.shape[axis + 1 :]]
+    if index.const.ndim > 1 or reshape_target(out(node).shape, tuple(parted)) is None:
         return
     i = int(index.const.reshape(-1)[0])
     end = i + 1 if i != -1 else np.iinfo(np.int64).max
     operands = [editor.const(np.array([v], np.int64), n) for v, n in ((i, "starts"), (end, "ends"), (axis, "axes"))]
     new = editor.add("slice", [x, *operands], {}, before=node, name=node.name)
     if index.const.ndim == 0:
-        new = editor.add("reshape", [new, editor.const(target, "shape")], {}, before=node, name=node.name)
+        new = reshaped(editor, new, out(node).shape, before=node)
     editor.swap(node, new)
 
 
@@ -94,16 +90,17 @@ def _reshaped(editor: Editor, value: Value | None, user: Node) -> Value | None:
 
 def _sink_below_unary(editor: Editor, node: Node) -> None:
     x = _reshaped(editor, node.inputs[0], node)
-    if x is not None and reshape_target(out(node).shape) is not None:
+    if x is not None and reshape_target(out(node).shape, x.shape) is not None:
         _reshape_after(editor, node, [x])
 
 
 def _sink_below_binary(editor: Editor, node: Node) -> None:
     a, b = node.inputs
     target = out(node)
-    if reshape_target(target.shape) is None:
-        return
     x, y = _reshaped(editor, a, node), _reshaped(editor, b, node)
+    source = x or y
+    if source is None or reshape_target(target.shape, source.shape) is None:
+        return
     if x is not None and y is not None and a is not None and b is not None:
         if same_dims(x.shape, y.shape) and same_dims(a.shape, b.shape):
             _reshape_after(editor, node, [x, y])
@@ -133,9 +130,6 @@ def _reshape_constant(array: np.ndarray, old: Sequence[Dim], new: Sequence[Dim])
 
 
 def _reshape_after(editor: Editor, node: Node, operands: list[Value]) -> None:
-    target = reshape_target(out(node).shape)
-    assert target is not None
     value = editor.add(node.op, operands, node.attrs, before=node, name=node.name)
-    new = editor.add("reshape", [value, editor.const(target, "shape")], {}, before=node, name=node.name)
-    new.type = out(node).type
-    editor.swap(node, new)
+    value.type = dataclasses.replace(value.type, shape=operands[0].shape)
+    editor.swap(node, reshaped(editor, value, out(node).shape, before=node))

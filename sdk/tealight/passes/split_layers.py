@@ -10,7 +10,7 @@ import numpy as np
 from tealight.ir.graph import Graph, Node, Value
 from tealight.passes._editor import Editor, is_plain, known, out, same_dims
 from tealight.passes._manager import Options
-from tealight.passes.simplify_movement import reshape_target
+from tealight.passes.simplify_movement import reshape_target, reshaped
 
 #: Fewest channels of a part: narrower ones would leave the kernels' tiles of 16 half empty.
 _LEAST = 32
@@ -93,9 +93,11 @@ def _split_slices(editor: Editor, layer: Node, reshape: Node) -> None:
     move = move if move is not None and move.op == "transpose" else None
     slices = list(editor.users(last if move is None else out(move)))
     axis = len(y.shape) - 1  # where the outermost factor of the channels comes to lie
-    if editor.is_output(last if move is None else out(move)) or len(slices) < 2 or reshape_target(last.shape) is None:
+    if editor.is_output(last if move is None else out(move)) or len(slices) < 2:
         return
-    if len(last.shape) <= axis or not same_dims(last.shape[:axis], y.shape[:axis]):
+    if reshape_target(last.shape, y.shape) is None or len(last.shape) <= axis:
+        return
+    if not same_dims(last.shape[:axis], y.shape[:axis]):
         return
     parts, channels = last.shape[axis], y.shape[-1]
     if not isinstance(parts, int) or not isinstance(channels, int) or channels % parts:
@@ -111,8 +113,7 @@ def _split_slices(editor: Editor, layer: Node, reshape: Node) -> None:
         operands = [layer.inputs[0], *(_rows(editor, v, rows) for v in (layer.inputs[1], layer.input(2)))]
         value = editor.add(layer.op, operands, layer.attrs, before=n, name=f"{layer.name}.{bound[0]}")
         shape = [*last.shape[:axis], bound[1] - bound[0], *last.shape[axis + 1 :]]
-        target = editor.const(reshape_target(shape), "shape")  # type: ignore[arg-type]
-        value = editor.add("reshape", [value, target], {}, before=n, name=reshape.name)
+        value = reshaped(editor, value, shape, before=n)
         if move is not None:
             value = editor.add("transpose", [value], move.attrs, before=n, name=move.name)
         editor.swap(n, value)

@@ -3,7 +3,9 @@
 
 from graph_builder import Build, attrs_of
 
+from tealight.passes.remove_dead_code import remove_dead_code
 from tealight.passes.simplify_movement import simplify_movement
+from tealight.passes.simplify_shapes import simplify_shapes
 
 
 def test_transposes_merge_and_cancel():
@@ -59,3 +61,12 @@ def test_keeps_what_others_read():
     x = b.transpose(b.input(2, 3, 4), 0, 2, 1)
     y = b.transpose(x, 1, 0, 2)
     assert b.run(simplify_movement, outputs=[b.unary("exp", x), y]).count("transpose") == 2
+
+
+def test_several_open_dims_stay_where_they_are():
+    b = Build()
+    x = b.transpose(b.input("n", "h", 4, 6), 0, 1, 3, 2)
+    y = b("reshape", b.transpose(x, 0, 1, 3, 2), b("concat", b("shape", x, end=2), b.ints(24), axis=0))
+    y.type = type(y.type)(y.dtype, ("n", "h", 24))
+    ops = b.run(simplify_movement, simplify_shapes, remove_dead_code, outputs=[y])
+    assert ops == ["reshape"] and b.graph.nodes[0].inputs[1].const.tolist() == [0, 0, 24]
