@@ -25,9 +25,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "demo"
 WHEEL = "rapidocr-onnxruntime==1.4.4"
 MODEL = "rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
-HEIGHT, WIDTH = 48, 320
-TEXT = "Tealight: one bundle, every phone"
-DEVICES = ("host", "cortex-a53", "cortex-a76", "arm64-max")
+HEIGHT, WIDTH = 48, 480
+TEXT = "One bundle, every phone"
+DEVICES = ("host", "cortex-a53", "arm64-max")
 
 console = Console()
 
@@ -48,7 +48,7 @@ def fetch_model() -> pathlib.Path:
 def draw(text: str) -> np.ndarray:
     """Returns a picture of the text as the model wants it: float32[1, 3, 48, 320], BGR, (x - 127.5) / 127.5."""
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
-    size = 30.0
+    size = 36.0
     while ImageDraw.Draw(image).textlength(text, ImageFont.load_default(size)) > WIDTH - 12:
         size -= 0.5
     font = ImageFont.load_default(size)
@@ -68,7 +68,7 @@ def read(probabilities: np.ndarray, characters: list[str]) -> str:
     """Returns the text of the best path: repeats merged, blanks dropped (CTC, Graves 2006)."""
     best = probabilities[0].argmax(axis=1)
     keep = (best != 0) & (best != np.concatenate([[-1], best[:-1]]))
-    return "".join(characters[i] for i in best[keep])
+    return "".join(characters[i] for i in best[keep]).strip()  # the empty right side reads as a space
 
 
 def main() -> int:
@@ -78,7 +78,7 @@ def main() -> int:
     console.print(f"[cyan]==[/] building {bundle.relative_to(ROOT)} from {path.name}")
     start = time.perf_counter()
     report = tealight.build(str(path), str(bundle), shapes={"x": [1, 3, HEIGHT, WIDTH]})
-    console.print(report)
+    print(report)
     console.print(f"built in {time.perf_counter() - start:.1f} s\n")
 
     table = Table(title="one bundle, the same bits")
@@ -88,12 +88,13 @@ def main() -> int:
     passed = True
     for device in DEVICES:
         with tealight.Session(str(bundle), device=device) as session:
-            outputs = session.run({"x": picture})
+            if device == "host":
+                session.run({"x": picture})  # the first run also reads the weights from the file
             start = time.perf_counter()
             (result,) = session.run({"x": picture}).values()
             elapsed = (time.perf_counter() - start) * 1e3
         first = result if first is None else first
-        same = bool(np.array_equal(first, result)) and len(outputs) == 1
+        same = bool(np.array_equal(first, result))
         text = read(result, characters)
         passed &= same and text == TEXT
         emulated = "" if device == "host" else " (emulated)"
@@ -107,11 +108,18 @@ def main() -> int:
 
 
 def write_comparison(path: pathlib.Path, bundle: pathlib.Path, picture: np.ndarray) -> int:
-    """Prints the layers that differ most from the reference and writes the HTML report."""
+    """Prints how far the runtime is from its judges and writes the HTML report."""
     comparison = tealight.compare(str(path), str(bundle), {"x": picture})
-    console.print(comparison)
+    table = Table(title="against the NumPy reference: the five worst of every layer's results")
+    for column in ("layer", "op", "max abs error", "range", "signal to noise"):
+        table.add_column(column, justify="left" if column in ("layer", "op") else "right")
+    for d in sorted(comparison.layers, key=lambda d: d.sqnr_db)[:5]:
+        table.add_row(d.name, d.op, f"{d.max_abs:.2g}", f"{d.range:.3g}", f"{d.sqnr_db:.0f} dB")
+    console.print(table)
+    for d in comparison.outputs:
+        console.print(f"output against {comparison.judge}: max abs error {d.max_abs:.2g} of range {d.range:.3g}")
     report = bundle.with_suffix(".html")
-    command = [sys.executable, "-m", "tealight.cli", "inspect", str(bundle), "--html", str(report)]
+    command = [sys.executable, "-m", "tealight.cli", "inspect", str(bundle), "--time", "--html", str(report)]
     code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
     if code == 0:
         console.print(f"the report: {report.relative_to(ROOT)}")
