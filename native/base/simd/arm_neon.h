@@ -155,6 +155,12 @@ TL_INLINE I32 ShiftRightArith(I32 a) {
   return {vshrq_n_s32(a.v, n)};
 }
 
+TL_INLINE float FirstLane(F32 a) { return vgetq_lane_f32(a.v, 0); }
+template <size_t w>
+TL_INLINE F32 LanesDown(F32 a) {
+  return {vextq_f32(a.v, a.v, static_cast<int>(w))};
+}
+
 #if defined(__aarch64__)
 TL_INLINE F32 LoadHalf(const uint16_t* p) { return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))}; }
 TL_INLINE void StoreHalf(uint16_t* p, F32 a) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(a.v))); }

@@ -131,6 +131,12 @@ TL_INLINE uint16_t FloatToHalf(float x) {
   }
   return static_cast<uint16_t>(sign | half);
 }
+TL_INLINE float FirstLane(F32 a) { return a.v; }
+template <size_t w>
+TL_INLINE F32 LanesDown(F32 a) {
+  return a;
+}
+
 TL_INLINE F32 LoadHalf(const uint16_t* p) { return {HalfToFloat(*p)}; }
 TL_INLINE void StoreHalf(uint16_t* p, F32 a) { *p = FloatToHalf(a.v); }
 TL_INLINE F32 LoadHalfPartial(const uint16_t* p, size_t n) { return {n > 0 ? HalfToFloat(*p) : 0.0f}; }

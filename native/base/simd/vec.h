@@ -14,6 +14,7 @@
 //   CmpLt Le Gt Ge Eq Ne IsNan -> M32; Select(m, a, b) = m ? a : b; And Or Xor AndNot(a, b) = a & ~b on M32 and I32
 //   BitsOf(F32) FloatOf(I32)   the same bits;  ToFloat(I32) rounds to nearest even
 //   ToInt rounds to nearest even, ToIntTrunc toward zero; x must lie in [-2^31, 2^31)
+//   FirstLane(F32); LanesDown<w>(F32): lane i becomes lane i + w, for i < w
 //   ShiftLeft<n> ShiftRight<n> (logical) ShiftRightArith<n>; Any(m) All(m)
 //   LoadHalf StoreHalf (and Partial): float16 storage, round to nearest even
 //   Lanes16: the 16 virtual lanes of a reduction; ReduceAdd(Lanes16) is the pairwise tree 8, 4, 2, 1
@@ -75,32 +76,45 @@ TL_INLINE Lanes16 LoadLanes16(const float* p) {
 }
 /// Lanes n .. 15 are `fill`.
 TL_INLINE Lanes16 LoadLanes16Partial(const float* p, size_t n, float fill) {
-  float buffer[16];
-  for (size_t i = 0; i < 16; ++i) buffer[i] = i < n ? p[i] : fill;
-  return LoadLanes16(buffer);
+  Lanes16 r;
+  for (size_t i = 0; i < Lanes16::kVectors; ++i) {
+    const size_t first = i * kLanes;
+    if (n >= first + kLanes) {
+      r.v[i] = Load(p + first);
+    } else {
+      r.v[i] = n > first ? LoadPartial(p + first, n - first, Splat(fill)) : Splat(fill);
+    }
+  }
+  return r;
 }
 TL_INLINE void StoreLanes16(float* p, const Lanes16& x) {
   for (size_t i = 0; i < Lanes16::kVectors; ++i) Store(p + i * kLanes, x.v[i]);
 }
-/// for w in 8, 4, 2, 1: lane[i] = op(lane[i], lane[i + w]); returns lane[0]. op(float, float) -> float.
-template <typename Op>
-TL_INLINE float ReduceLanes16(const Lanes16& x, const Op& op) {
-  float lane[16];
-  StoreLanes16(lane, x);
-  for (size_t w = 8; w > 0; w /= 2) {
-    for (size_t i = 0; i < w; ++i) lane[i] = op(lane[i], lane[i + w]);
+template <size_t w, typename Op>
+TL_INLINE F32 FoldLanes(F32 x, const Op& op) {
+  if constexpr (w > 0) {
+    return FoldLanes<w / 2>(op(x, LanesDown<w>(x)), op);
+  } else {
+    return x;
   }
-  return lane[0];
+}
+/// for w in 8, 4, 2, 1: lane[i] = op(lane[i], lane[i + w]); returns lane[0]. op(F32, F32) -> F32, lane by lane.
+template <typename Op>
+TL_INLINE float ReduceLanes16(Lanes16 x, const Op& op) {
+  for (size_t w = Lanes16::kVectors / 2; w > 0; w /= 2) {
+    for (size_t i = 0; i < w; ++i) x.v[i] = op(x.v[i], x.v[i + w]);
+  }
+  return FirstLane(FoldLanes<kLanes / 2>(x.v[0], op));
 }
 TL_INLINE float ReduceAdd(const Lanes16& x) {
-  return ReduceLanes16(x, [](float a, float b) { return a + b; });
+  return ReduceLanes16(x, [](F32 a, F32 b) { return Add(a, b); });
 }
 /// Max as above; order does not matter for its value.
 TL_INLINE float ReduceMax(const Lanes16& x) {
-  return ReduceLanes16(x, [](float a, float b) { return b > a || b != b ? b : a; });
+  return ReduceLanes16(x, [](F32 a, F32 b) { return Max(a, b); });
 }
 TL_INLINE float ReduceMin(const Lanes16& x) {
-  return ReduceLanes16(x, [](float a, float b) { return b < a || b != b ? b : a; });
+  return ReduceLanes16(x, [](F32 a, F32 b) { return Min(a, b); });
 }
 
 }  // namespace TL_ISA

@@ -104,6 +104,13 @@ TL_INLINE I32 ShiftRightArith(I32 a) {
   return {_mm256_srai_epi32(a.v, n)};
 }
 
+TL_INLINE float FirstLane(F32 a) { return _mm256_cvtss_f32(a.v); }
+template <size_t w>
+TL_INLINE F32 LanesDown(F32 a) {
+  if constexpr (w == 4) return {_mm256_permute2f128_ps(a.v, a.v, 0x11)};
+  return {_mm256_permute_ps(a.v, w == 2 ? 0xee : 0x55)};
+}
+
 TL_INLINE F32 LoadHalf(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }

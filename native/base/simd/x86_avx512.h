@@ -109,6 +109,14 @@ TL_INLINE I32 ShiftRightArith(I32 a) {
   return {_mm512_srai_epi32(a.v, n)};
 }
 
+TL_INLINE float FirstLane(F32 a) { return _mm512_cvtss_f32(a.v); }
+template <size_t w>
+TL_INLINE F32 LanesDown(F32 a) {
+  if constexpr (w == 8) return {_mm512_shuffle_f32x4(a.v, a.v, 0xee)};
+  if constexpr (w == 4) return {_mm512_shuffle_f32x4(a.v, a.v, 0x55)};
+  return {_mm512_permute_ps(a.v, w == 2 ? 0xee : 0x55)};
+}
+
 TL_INLINE F32 LoadHalf(const uint16_t* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }

@@ -7,16 +7,6 @@ namespace tealight {
 namespace TL_ISA {
 namespace {
 
-// Calls f(vector of the 16 lanes, first element, count <= kLanes) over [0, n) in ascending order.
-template <typename F>
-TL_INLINE void ForLanes16(size_t n, const F& f) {
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    for (size_t v = 0; v < Lanes16::kVectors; ++v) f(v, i + v * kLanes, kLanes);
-  }
-  for (size_t v = 0; i < n; i += kLanes, ++v) f(v, i, n - i < kLanes ? n - i : kLanes);
-}
-
 TL_INLINE F32 LoadUpTo(const float* p, size_t count, F32 fill) {
   return count == kLanes ? Load(p) : LoadPartial(p, count, fill);
 }
@@ -27,39 +17,72 @@ TL_INLINE void StoreUpTo(float* p, F32 x, size_t count) {
     StorePartial(p, x, count);
   }
 }
-// x with zeros from lane `count` on.
-TL_INLINE F32 Keep(F32 x, size_t count) {
-  if (count == kLanes) return x;
-  float lanes[kLanes];
-  Store(lanes, x);
-  return LoadPartial(lanes, count);
+// The last n mod 16 elements of a row as 16 lanes; they stay in registers between the passes over the row.
+TL_INLINE size_t TailCount(size_t n, size_t v) {  // of vector v
+  const size_t left = n % 16, first = v * kLanes;
+  return left <= first ? 0 : left - first < kLanes ? left - first : kLanes;
+}
+TL_INLINE Lanes16 LoadTail(const float* p, size_t n, F32 fill) {
+  Lanes16 r;
+  for (size_t v = 0; v < Lanes16::kVectors; ++v) {
+    const size_t count = TailCount(n, v);
+    r.v[v] = count == 0 ? fill : LoadUpTo(p + (n - n % 16) + v * kLanes, count, fill);
+  }
+  return r;
+}
+TL_INLINE void StoreTail(float* p, size_t n, const Lanes16& x) {
+  for (size_t v = 0; v < Lanes16::kVectors; ++v) {
+    const size_t count = TailCount(n, v);
+    if (count != 0) StoreUpTo(p + (n - n % 16) + v * kLanes, x.v[v], count);
+  }
+}
+// x with +0 in the lanes past the row's end.
+TL_INLINE Lanes16 KeepTail(Lanes16 x, size_t n) {
+  constexpr float kIndex[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const F32 end = Splat(static_cast<float>(n % 16));
+  for (size_t v = 0; v < Lanes16::kVectors; ++v) x.v[v] = Select(CmpLt(Load(kIndex + v * kLanes), end), x.v[v], Zero());
+  return x;
+}
+// f(vector of the lanes, first element) over all but the tail, in ascending order.
+template <typename F>
+TL_INLINE void ForWhole(size_t n, const F& f) {
+  for (size_t i = 0; i + 16 <= n; i += 16) {
+    for (size_t v = 0; v < Lanes16::kVectors; ++v) f(v, i + v * kLanes);
+  }
+}
+template <typename F>
+TL_INLINE Lanes16 ForLanes(const F& f) {
+  Lanes16 r;
+  for (size_t v = 0; v < Lanes16::kVectors; ++v) r.v[v] = f(v);
+  return r;
 }
 
 void Softmax(bool is_log, size_t n, const float* x, float* y) {
-  const F32 lowest = Splat(-__builtin_inff());
-  Lanes16 top = SplatLanes16(-__builtin_inff());
-  ForLanes16(n, [&](size_t v, size_t i, size_t count) { top.v[v] = Max(top.v[v], LoadUpTo(x + i, count, lowest)); });
+  Lanes16 top = LoadTail(x, n, Splat(-__builtin_inff()));
+  ForWhole(n, [&](size_t v, size_t i) { top.v[v] = Max(top.v[v], Load(x + i)); });
   const F32 max = Splat(ReduceMax(top));
+  Lanes16 tail = LoadTail(x, n, max);
+  tail = ForLanes([&](size_t v) { return Sub(tail.v[v], max); });
+  Lanes16 e = KeepTail(ForLanes([&](size_t v) { return ExpScaled(tail.v[v]); }), n);
+  // The tail is the last to be added, as its elements come last.
   Lanes16 sums = SplatLanes16(0.0f);
   if (is_log) {
-    ForLanes16(n, [&](size_t v, size_t i, size_t count) {
-      sums.v[v] = Add(sums.v[v], Keep(ExpScaled(Sub(LoadUpTo(x + i, count, max), max)), count));
-    });
+    ForWhole(n, [&](size_t v, size_t i) { sums.v[v] = Add(sums.v[v], ExpScaled(Sub(Load(x + i), max))); });
+    sums = ForLanes([&](size_t v) { return Add(sums.v[v], e.v[v]); });
     const F32 shift = Log(Mul(Splat(ReduceAdd(sums)), Splat(1.0f / kExpScale)));
-    ForLanes16(n, [&](size_t, size_t i, size_t count) {
-      StoreUpTo(y + i, Sub(Sub(LoadUpTo(x + i, count, max), max), shift), count);
-    });
+    ForWhole(n, [&](size_t, size_t i) { Store(y + i, Sub(Sub(Load(x + i), max), shift)); });
+    StoreTail(y, n, ForLanes([&](size_t v) { return Sub(tail.v[v], shift); }));
     return;
   }
-  ForLanes16(n, [&](size_t v, size_t i, size_t count) {
-    const F32 e = ExpScaled(Sub(LoadUpTo(x + i, count, max), max));
-    StoreUpTo(y + i, e, count);
-    sums.v[v] = Add(sums.v[v], Keep(e, count));
+  ForWhole(n, [&](size_t v, size_t i) {
+    const F32 value = ExpScaled(Sub(Load(x + i), max));
+    Store(y + i, value);
+    sums.v[v] = Add(sums.v[v], value);
   });
+  sums = ForLanes([&](size_t v) { return Add(sums.v[v], e.v[v]); });
   const F32 scale = Splat(1.0f / ReduceAdd(sums));
-  ForLanes16(n, [&](size_t, size_t i, size_t count) {
-    StoreUpTo(y + i, Mul(LoadUpTo(y + i, count, scale), scale), count);
-  });
+  ForWhole(n, [&](size_t, size_t i) { Store(y + i, Mul(Load(y + i), scale)); });
+  StoreTail(y, n, ForLanes([&](size_t v) { return Mul(e.v[v], scale); }));
 }
 
 void SoftmaxColumns(bool is_log, size_t rows, size_t n, size_t stride, const float* x, float* y, float* scratch) {
@@ -99,31 +122,39 @@ void SoftmaxColumns(bool is_log, size_t rows, size_t n, size_t stride, const flo
 
 void LayerNorm(bool rms, float epsilon, size_t n, const float* x, const float* scale, const float* bias, float* y) {
   const float count_of_row = static_cast<float>(n);
-  const F32 zero = Splat(0.0f);
-  F32 mean = zero;
+  F32 mean = Zero();
   if (!rms) {
     Lanes16 sums = SplatLanes16(0.0f);
-    ForLanes16(n, [&](size_t v, size_t i, size_t count) { sums.v[v] = Add(sums.v[v], LoadUpTo(x + i, count, zero)); });
+    const Lanes16 last = LoadTail(x, n, Zero());
+    ForWhole(n, [&](size_t v, size_t i) { sums.v[v] = Add(sums.v[v], Load(x + i)); });
+    sums = ForLanes([&](size_t v) { return Add(sums.v[v], last.v[v]); });
     mean = Splat(ReduceAdd(sums) / count_of_row);
   }
+  Lanes16 tail = LoadTail(x, n, mean);
+  tail = ForLanes([&](size_t v) { return Sub(tail.v[v], mean); });
   Lanes16 squares = SplatLanes16(0.0f);
-  ForLanes16(n, [&](size_t v, size_t i, size_t count) {
-    const F32 d = Sub(LoadUpTo(x + i, count, mean), mean);
+  ForWhole(n, [&](size_t v, size_t i) {
+    const F32 d = Sub(Load(x + i), mean);
     squares.v[v] = Fma(d, d, squares.v[v]);
   });
+  squares = ForLanes([&](size_t v) { return Fma(tail.v[v], tail.v[v], squares.v[v]); });
   const float variance = ReduceAdd(squares) / count_of_row;
   const F32 factor = Splat(1.0f / __builtin_sqrtf(variance + epsilon));
-  ForLanes16(n, [&](size_t, size_t i, size_t count) {
-    F32 r = Mul(Sub(LoadUpTo(x + i, count, mean), mean), factor);
-    if (scale != nullptr && bias != nullptr) {
-      r = Fma(r, LoadUpTo(scale + i, count, zero), LoadUpTo(bias + i, count, zero));
-    } else if (scale != nullptr) {
-      r = Mul(r, LoadUpTo(scale + i, count, zero));
-    } else if (bias != nullptr) {
-      r = Add(r, LoadUpTo(bias + i, count, zero));
-    }
-    StoreUpTo(y + i, r, count);
+  const Lanes16 zero = SplatLanes16(0.0f);
+  const Lanes16 s = scale != nullptr ? LoadTail(scale, n, Zero()) : zero;
+  const Lanes16 b = bias != nullptr ? LoadTail(bias, n, Zero()) : zero;
+  // fma(d, scale, bias), d * scale, d + bias or d
+  const auto apply = [&](F32 d, F32 s_value, F32 b_value) {
+    d = Mul(d, factor);
+    if (scale != nullptr) return bias != nullptr ? Fma(d, s_value, b_value) : Mul(d, s_value);
+    return bias != nullptr ? Add(d, b_value) : d;
+  };
+  ForWhole(n, [&](size_t, size_t i) {
+    const F32 s_value = scale != nullptr ? Load(scale + i) : Zero();
+    const F32 b_value = bias != nullptr ? Load(bias + i) : Zero();
+    Store(y + i, apply(Sub(Load(x + i), mean), s_value, b_value));
   });
+  StoreTail(y, n, ForLanes([&](size_t v) { return apply(tail.v[v], s.v[v], b.v[v]); }));
 }
 
 // V vectors of columns from column i on.

@@ -12,32 +12,32 @@ constexpr float kInfinity = __builtin_inff();
 struct Sum {
   static constexpr float kStart = 0.0f;
   TL_INLINE F32 Step(F32 acc, F32 x) { return Add(acc, x); }
-  TL_INLINE float Join(float a, float b) { return a + b; }
+  TL_INLINE F32 Join(F32 a, F32 b) { return Add(a, b); }
 };
 struct Product {
   static constexpr float kStart = 1.0f;
   TL_INLINE F32 Step(F32 acc, F32 x) { return Mul(acc, x); }
-  TL_INLINE float Join(float a, float b) { return a * b; }
+  TL_INLINE F32 Join(F32 a, F32 b) { return Mul(a, b); }
 };
 struct Maximum {
   static constexpr float kStart = -kInfinity;
   TL_INLINE F32 Step(F32 acc, F32 x) { return Max(acc, x); }
-  TL_INLINE float Join(float a, float b) { return b > a || b != b ? b : a; }
+  TL_INLINE F32 Join(F32 a, F32 b) { return Max(a, b); }
 };
 struct Minimum {
   static constexpr float kStart = kInfinity;
   TL_INLINE F32 Step(F32 acc, F32 x) { return Min(acc, x); }
-  TL_INLINE float Join(float a, float b) { return b < a || b != b ? b : a; }
+  TL_INLINE F32 Join(F32 a, F32 b) { return Min(a, b); }
 };
 struct SumAbs {
   static constexpr float kStart = 0.0f;
   TL_INLINE F32 Step(F32 acc, F32 x) { return Add(acc, Abs(x)); }
-  TL_INLINE float Join(float a, float b) { return a + b; }
+  TL_INLINE F32 Join(F32 a, F32 b) { return Add(a, b); }
 };
 struct SumSquare {
   static constexpr float kStart = 0.0f;
   TL_INLINE F32 Step(F32 acc, F32 x) { return Fma(x, x, acc); }
-  TL_INLINE float Join(float a, float b) { return a + b; }
+  TL_INLINE F32 Join(F32 a, F32 b) { return Add(a, b); }
 };
 
 template <typename Op>
