@@ -85,7 +85,7 @@ def _build_arguments(p: argparse.ArgumentParser) -> None:
         help="how a picture becomes an input: mean=123.7:116.3:103.5,scale=0.017,order=RGB,layout=NCHW,input=x",
     )  # fmt: skip
     p.add_argument("--metadata", action="append", default=[], metavar="KEY=TEXT", help="a text to keep in the bundle")
-    p.add_argument("--winograd", action="store_true", help="let 3x3 convolutions use Winograd's algorithm")
+    p.add_argument("--no-winograd", action="store_true", help="compute 3x3 convolutions directly: exact order of sums")
     p.add_argument("--html", help="also write the HTML report here")
 
 
@@ -138,8 +138,10 @@ def _verify_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _explain_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("bundle")
+    p.add_argument("bundle", help="a .tea file; or an .onnx file, to see what each pass does to it")
     p.add_argument("--node", default="", help="only instructions whose source node holds this text")
+    p.add_argument("--shape", action="append", default=[], metavar="INPUT=DIMS", help="of an .onnx file, as for build")
+    p.add_argument("--ir", action="store_true", help="of an .onnx file: also print the graph after the passes")
 
 
 # ---- commands ----
@@ -152,7 +154,7 @@ def build(o: argparse.Namespace) -> int:
         "shapes": dict(_shape(s) for s in o.shape) or None,
         "name": o.name,
         "metadata": dict(_pair(m, "--metadata") for m in o.metadata),
-        "passes": {"winograd": True} if o.winograd else {},
+        "passes": {"winograd": False} if o.no_winograd else {},
     }
     if o.labels:
         options["labels"] = _lines(o.labels)
@@ -278,6 +280,8 @@ def explain(o: argparse.Namespace) -> int:
 
     from tealight.report import explain as why
 
+    if o.bundle.lower().endswith(".onnx"):
+        return _explain_source(o)
     reasons, notes = why.explain(o.bundle, node=o.node)
     if o.json:
         return _json(why.to_json(reasons, notes))
@@ -288,6 +292,30 @@ def explain(o: argparse.Namespace) -> int:
     console.print(table)
     for node, text in notes:
         console.print(f"note: {node + ': ' if node else ''}{text}", markup=False)
+    return 0
+
+
+def _explain_source(o: argparse.Namespace) -> int:
+    """Shows what each pass does to a source model."""
+    from rich.table import Table
+
+    from tealight import _build
+    from tealight.ir import printer
+
+    graph = _build.import_model(o.bundle, dict(_shape(s) for s in o.shape) or None)
+    imported = len(graph.nodes)
+    changes = _with_progress(o.json, lambda progress: _build.optimise(graph, {}, progress))
+    if o.json:
+        rows = [{"pass": c.name, "rewrites": c.rewrites, "nodes": c.nodes, "seconds": c.seconds} for c in changes]
+        return _json({"nodes_imported": imported, "passes": rows, "ir": printer.to_text(graph) if o.ir else None})
+    table = Table("pass", "rewrites", "nodes left", "time", title=f"{imported} nodes imported", title_justify="left")
+    for c in changes:
+        if c.rewrites:
+            table.add_row(c.name, str(c.rewrites), str(c.nodes), f"{c.seconds * 1e3:.0f} ms")
+    console = _console()
+    console.print(table)
+    if o.ir:
+        console.print(printer.to_text(graph), markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -118,6 +118,13 @@ def test_explain(bundle, capsys):
     assert run_json(capsys, "explain", str(bundle), "--node", "nothing")["instructions"] == []
 
 
+def test_explain_a_source_model(tmp_path, capsys):
+    model = classifier(tmp_path / "m.onnx")
+    data = run_json(capsys, "explain", str(model), "--ir")
+    assert any(p["pass"] == "fuse_activation" and p["rewrites"] == 1 for p in data["passes"])
+    assert "conv2d" in data["ir"] and data["nodes_imported"] > data["passes"][-1]["nodes"]
+
+
 # ---- run ----
 
 

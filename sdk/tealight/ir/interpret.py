@@ -38,11 +38,16 @@ def evaluate_values(graph: Graph, inputs: Sequence[np.ndarray]) -> list[np.ndarr
     def read(v: Value) -> np.ndarray:
         return table[v] if v in table else _constant(v)
 
-    for node in graph.nodes:
+    last = {v: i for i, node in enumerate(graph.nodes) for v in node.inputs if v is not None}
+    kept = set(graph.outputs)
+    for i, node in enumerate(graph.nodes):
         arrays = [None if v is None else read(v) for v in node.inputs]
         for value, array in zip(node.outputs, evaluate_node(node, arrays), strict=False):
             if value is not None:
                 table[value] = array
+        for v in node.inputs:  # what nothing reads any more is freed: real models are large
+            if v is not None and last[v] == i and v not in kept:
+                table.pop(v, None)
     return [read(v) for v in graph.outputs]
 
 

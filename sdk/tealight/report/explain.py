@@ -70,7 +70,8 @@ def _by_op(program: Program, step: Instruction) -> list[str]:
     if step.op in ("if", "loop"):
         return ["control flow that depends on values known only at run time"]
     if step.attrs.get("winograd"):
-        return ["Winograd's algorithm, asked for by the option winograd"]
+        m = step.attrs["winograd"]
+        return [f"Winograd's F({m}x{m}, 3x3): {9 * m * m / (m + 2) ** 2:.2g} times fewer multiplications"]
     open_dims = [d for i in step.outputs if i >= 0 for d in program.tensors[i].shape if d < 0]
     if open_dims and not program.is_static and not _open_operands(program, step):
         return ["the result's shape is known only at run time: the plan of everything behind it is made then"]
