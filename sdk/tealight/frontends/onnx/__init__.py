@@ -12,6 +12,7 @@ from tealight.frontends.onnx import (
     contrib,
     control_flow,
     einsum,
+    experimental,
     image,
     indexing,
     math,
@@ -19,6 +20,7 @@ from tealight.frontends.onnx import (
     norm,
     recurrent,
     refused,
+    sequence,
     shape,
     signal,
 )
@@ -27,19 +29,8 @@ from tealight.frontends.onnx.registry import supported
 
 #: The converters register themselves when their files are imported.
 FAMILIES = (
-    attention,
-    contrib,
-    control_flow,
-    einsum,
-    image,
-    indexing,
-    math,
-    nn,
-    norm,
-    recurrent,
-    refused,
-    shape,
-    signal,
-)
+    attention, contrib, control_flow, einsum, experimental, image, indexing, math, nn, norm, recurrent, refused,
+    sequence, shape, signal,
+)  # fmt: skip
 
 __all__ = ["FAMILIES", "load", "supported"]

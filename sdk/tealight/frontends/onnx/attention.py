@@ -56,7 +56,12 @@ def _check_form(c: NodeContext) -> None:
         or c.number("softcap", 0.0) != 0.0
         or windows != [-1, -1]
         or len(q.shape) not in (3, 4)
-        or (causal and not all(isinstance(v.shape[-2], int) for v in c.inputs[:6] if v is not None and v is not mask))
+        or (
+            causal
+            and not all(
+                isinstance(v.shape[-2], int) for v in map(c.optional, range(6)) if v is not None and v is not mask
+            )
+        )
     )
     if odd:
         raise TakeFunctionBodyError

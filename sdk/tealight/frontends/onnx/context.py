@@ -57,6 +57,13 @@ class DimOf:
         return self.value.shape[self.axis]
 
 
+@dataclasses.dataclass(frozen=True)
+class SequenceValue:
+    """A sequence of tensors; its length is known."""
+
+    items: tuple[Value, ...]
+
+
 #: An item of a target shape: a size, or the size of some value's axis.
 ShapeItem = int | DimOf
 
@@ -98,7 +105,7 @@ class NodeContext:
         op: str,
         name: str,
         opset: int,
-        inputs: Sequence[Value | None],
+        inputs: Sequence[Value | SequenceValue | None],
         attrs: dict[str, Any],
         wanted: Sequence[bool],
     ) -> None:
@@ -126,7 +133,10 @@ class NodeContext:
 
     def optional(self, i: int) -> Value | None:
         """Returns operand i, or None when it is absent."""
-        return self.inputs[i] if i < len(self.inputs) else None
+        value = self.inputs[i] if i < len(self.inputs) else None
+        if isinstance(value, SequenceValue):
+            raise RefusedError(f"input {i} is a sequence, expected a tensor")
+        return value
 
     def wants(self, i: int) -> bool:
         """Whether result i has a name."""

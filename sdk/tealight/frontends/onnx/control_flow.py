@@ -14,7 +14,7 @@ import numpy as np
 from onnx import GraphProto
 
 from tealight.frontends.onnx.context import AlreadyReportedError, NodeContext, RefusedError
-from tealight.frontends.onnx.importer import Missing, Scope
+from tealight.frontends.onnx.importer import Found, Scope
 from tealight.frontends.onnx.registry import converts
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import Dim, DType, TensorType
@@ -23,7 +23,7 @@ from tealight.ir.types import Dim, DType, TensorType
 _MAX_ROUNDS = 4
 
 
-def _values(results: Sequence[Value | Missing]) -> list[Value]:
+def _values(results: Sequence[Found]) -> list[Value]:
     """Returns the results of a body; problems in it are reported already."""
     found = [r for r in results if isinstance(r, Value)]
     if len(found) != len(results):

@@ -23,6 +23,7 @@ from tealight.frontends.onnx.context import (
     AlreadyReportedError,
     NodeContext,
     RefusedError,
+    SequenceValue,
     TakeFunctionBodyError,
     dtype_of,
     internal_dtype,
@@ -78,6 +79,10 @@ class Missing:
     why: str
     fix: str = ""
     reported: bool = False
+
+
+#: What a name can stand for.
+Found = Value | SequenceValue | Missing
 
 
 class Importer:
@@ -190,7 +195,7 @@ class Scope:
         self.opsets = opsets if opsets is not None else importer.opsets
         self.knowledge = knowledge if knowledge is not None else folding.Knowledge()
         self.depth: int = 0 if parent is None else parent.depth
-        self.env: dict[str, Value | Missing] = {}
+        self.env: dict[str, Value | SequenceValue | Missing] = {}
         self.captures: list[tuple[Value, Value]] = []
         self._named: set[int] = set()
 
@@ -204,13 +209,16 @@ class Scope:
             for name in node.output:
                 self.graph.unique_name(name)
 
-    def lookup(self, name: str) -> Value | Missing | None:
+    def lookup(self, name: str) -> Found | None:
         """Returns the value of a name, from this scope or an outer one."""
         found = self.env.get(name)
         if found is None and self.parent is not None:
             found = self.parent.lookup(name)
-            if isinstance(found, Value) and self.graph is not self.parent.graph:
-                found = self.capture(found)
+            if self.graph is not self.parent.graph:
+                if isinstance(found, Value):
+                    found = self.capture(found)
+                elif isinstance(found, SequenceValue):
+                    found = SequenceValue(tuple(self.capture(v) for v in found.items))
             if found is not None:
                 self.env[name] = found
         return found
@@ -229,7 +237,7 @@ class Scope:
         self.captures.append((outer, inner))
         return inner
 
-    def bind(self, name: str, value: Value | Missing) -> None:
+    def bind(self, name: str, value: Found) -> None:
         """Gives a value to a name, and the name to the value where it has none yet."""
         self.env[name] = value
         if isinstance(value, Value) and id(value) not in self._named and not any(value is v for v in self.graph.inputs):
@@ -300,13 +308,15 @@ class Scope:
         for node in nodes:
             self.convert(node)
 
-    def results(self, infos: Sequence[ValueInfoProto]) -> list[Value | Missing]:
+    def results(self, infos: Sequence[ValueInfoProto]) -> list[Found]:
         """Returns the values of a graph's outputs; those missing are reported."""
-        found = []
+        found: list[Found] = []
         for info in infos:
             value = self.lookup(info.name)
             if value is None:
                 raise ImportModelError(f"output '{info.name}': no node computes it, expected one; the file is damaged")
+            if isinstance(value, SequenceValue):
+                value = Missing(info.name, "graph output", "a sequence, expected a tensor")
             if isinstance(value, Missing):
                 self._report(value)
             found.append(value)
@@ -316,7 +326,7 @@ class Scope:
         """Converts one node, or records why it cannot be."""
         domain = reader.normal_domain(node.domain)
         name = self.importer.node_name(node)
-        operands: list[Value | Missing | None] = []
+        operands: list[Found | None] = []
         for wanted in node.input:
             found = self.lookup(wanted) if wanted else None
             if wanted and found is None:
@@ -339,8 +349,8 @@ class Scope:
                 self.bind(output, results[i] if i < len(results) else lacking)
 
     def _attempt(
-        self, node: NodeProto, domain: str, name: str, values: list[Value | None], *, broken: bool
-    ) -> tuple[list[Value | Missing], bool]:
+        self, node: NodeProto, domain: str, name: str, values: list[Value | SequenceValue | None], *, broken: bool
+    ) -> tuple[list[Found], bool]:
         """Returns the results of a node and whether it failed; the reason is recorded."""
         try:
             return self._results_of(node, domain, name, values, broken=broken), broken
@@ -358,8 +368,8 @@ class Scope:
         return [], True
 
     def _results_of(
-        self, node: NodeProto, domain: str, name: str, values: list[Value | None], *, broken: bool
-    ) -> list[Value | Missing]:
+        self, node: NodeProto, domain: str, name: str, values: list[Value | SequenceValue | None], *, broken: bool
+    ) -> list[Found]:
         """Returns the results of a node; of a broken one only whether it has an import is checked."""
         opset = self.opsets.get(domain, 1)
         body = self.importer.functions.get((domain, node.op_type))
@@ -373,7 +383,7 @@ class Scope:
             except TakeFunctionBodyError:
                 pass
         if body is None:
-            types = [None if v is None else v.type for v in values]
+            types = [v.type if isinstance(v, Value) else None for v in values]
             body = None if broken else schema_function(node, domain, opset, types)
         if body is not None:
             return self._inline(body, node, name, values)
@@ -382,10 +392,10 @@ class Scope:
             raise RefusedError("no import for this op", "rewrite this part of the model with supported ops")
         return made
 
-    def _evaluated(self, node: NodeProto, opset: int, values: list[Value | None]) -> list[Value | Missing] | None:
+    def _evaluated(self, node: NodeProto, opset: int, values: list[Value | SequenceValue | None]) -> list[Found] | None:
         """Returns the results of an op without import where all its operands are constants."""
         given = [v for v in values if v is not None]
-        arrays = [v.const for v in given if v.const is not None]
+        arrays = [v.const for v in given if isinstance(v, Value) and v.const is not None]
         if len(arrays) != len(given) or any(o == "" for o in node.output):
             return None
         results = evaluate_constants(node, opset, arrays)
@@ -398,20 +408,20 @@ class Scope:
         domain: str,
         name: str,
         opset: int,
-        values: list[Value | None],
-    ) -> list[Value | Missing]:
+        values: list[Value | SequenceValue | None],
+    ) -> list[Found]:
         """Returns what a converter makes of a node; results that it does not give are missing."""
         wanted = [bool(o) for o in node.output]
         context = NodeContext(self, node.op_type, name, opset, values, reader.attributes(node), wanted)
         made = converter(context)
-        given = [made] if isinstance(made, Value) else list(made)
+        given = [made] if isinstance(made, Value | SequenceValue) else list(made)
         lacking = Missing(name, _op_label(domain, node.op_type), "result is not computed, expected it unused")
-        results: list[Value | Missing] = [dataclasses.replace(lacking) if v is None else v for v in given]
+        results: list[Found] = [dataclasses.replace(lacking) if v is None else v for v in given]
         return results + [dataclasses.replace(lacking) for _ in node.output[len(given) :]]
 
     def _inline(
-        self, body: FunctionProto, node: NodeProto, name: str, values: list[Value | None]
-    ) -> list[Value | Missing]:
+        self, body: FunctionProto, node: NodeProto, name: str, values: list[Value | SequenceValue | None]
+    ) -> list[Found]:
         """Converts the body of a function in place."""
         opsets = {**self.opsets, **{reader.normal_domain(o.domain): int(o.version) for o in body.opset_import}}
         if self.depth >= _MAX_DEPTH:
@@ -432,7 +442,7 @@ class Scope:
             copy.input[:] = ["" if i in absent else i for i in copy.input]
             copy.name = f"{name}/{item.name or item.op_type}"
             inner.convert(copy)
-        results: list[Value | Missing] = []
+        results: list[Found] = []
         for output in list(body.output)[: len(node.output)]:
             found = inner.lookup(output)
             results.append(found if found is not None else Missing(name, node.op_type, "the function never makes it"))

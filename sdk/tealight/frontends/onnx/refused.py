@@ -14,11 +14,10 @@ _REASONS: dict[tuple[str, ...], tuple[str, str]] = {
         "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
         "MatMulInteger",
     ): ("quantized operators are not imported yet, expected a float model", _FLOAT_MODEL),
-    (
-        "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength",
-        "SequenceMap", "SplitToSequence", "ConcatFromSequence", "Optional", "OptionalGetElement",
-        "OptionalHasElement",
-    ): ("sequences and optionals are no tensors, expected tensors only", "export the model without them"),
+    ("SequenceMap", "Optional", "OptionalGetElement", "OptionalHasElement"): (
+        "optionals and functions over sequences are no tensors, expected tensors only",
+        "export the model without them",
+    ),
     (
         "StringConcat", "StringSplit", "StringNormalizer", "RegexFullMatch", "TfIdfVectorizer",
     ): ("strings are not supported, expected numbers", "move text handling out of the model"),

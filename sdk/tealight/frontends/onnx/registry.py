@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from tealight.frontends.onnx.context import NodeContext
+    from tealight.frontends.onnx.context import NodeContext, SequenceValue
     from tealight.ir.graph import Value
 
 #: Converts one node; returns its results, fewer than the node has when the others cannot be given.
-Converter = Callable[["NodeContext"], "Value | Sequence[Value | None]"]
+Converter = Callable[["NodeContext"], "Value | SequenceValue | Sequence[Value | SequenceValue | None]"]
 
-_C = TypeVar("_C", bound="Callable[[NodeContext], Value | Sequence[Value | None]]")
+_C = TypeVar("_C", bound="Callable[[NodeContext], Value | SequenceValue | Sequence[Value | SequenceValue | None]]")
 
 _TABLE: dict[tuple[str, str], list[tuple[int, Converter]]] = {}
 

@@ -12,6 +12,7 @@ from tealight.frontends.onnx.context import (
     DimOf,
     NodeContext,
     RefusedError,
+    SequenceValue,
     ShapeItem,
     dtype_of,
     internal_dtype,
@@ -186,9 +187,10 @@ def unsqueeze(c: NodeContext) -> Value:
 
 
 @converts("Identity")
-def identity(c: NodeContext) -> Value:
+def identity(c: NodeContext) -> Value | SequenceValue:
     """Identity is nothing."""
-    return c.input(0)
+    value = c.inputs[0]
+    return value if isinstance(value, SequenceValue) else c.input(0)
 
 
 @converts("Transpose")
