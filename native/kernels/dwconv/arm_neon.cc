@@ -4,10 +4,20 @@
 #include "kernels/dwconv/dwconv.h"
 
 #include "base/simd/vec.h"
+#if defined(__aarch64__)
+#include "kernels/dwconv/arm_neon_inorder.h"
+#endif
 #include "kernels/dwconv/generic.h"
 
 namespace tealight {
 
 const DwconvKernels* DwconvKernels_arm_neon() { return &arm_neon::kDwconvKernels; }
+
+#if defined(__aarch64__)
+const DwconvKernels* DwconvKernels_arm_neon_inorder() {
+  static constexpr DwconvKernels kKernels = {arm_neon::kLanes, arm_neon::kTileRows, arm_neon::Run<true>};
+  return &kKernels;
+}
+#endif
 
 }  // namespace tealight

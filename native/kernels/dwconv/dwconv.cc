@@ -7,7 +7,11 @@ namespace tealight {
 const DwconvKernels* FindDwconv(Isa isa) {
   switch (isa) {
 #ifdef TL_HAVE_ARM_NEON
-    case Isa::kArmNeon: return DwconvKernels_arm_neon();
+    case Isa::kArmNeon:
+#if defined(__aarch64__)
+      if (IssuesInOrder()) return DwconvKernels_arm_neon_inorder();
+#endif
+      return DwconvKernels_arm_neon();
 #endif
 #ifdef TL_HAVE_X86_AVX2
     case Isa::kX86Avx2: return DwconvKernels_x86_avx2();

@@ -40,11 +40,12 @@ struct DwconvKernels {
   void (*run)(const DwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end);
 };
 
-/// Never null.
+/// The kernels for a path on the core that calls; never null. Asks the system which core that is: call it once.
 const DwconvKernels* FindDwconv(Isa isa);
 
 const DwconvKernels* DwconvKernels_scalar();
 const DwconvKernels* DwconvKernels_arm_neon();
+const DwconvKernels* DwconvKernels_arm_neon_inorder();  // arm64
 const DwconvKernels* DwconvKernels_x86_avx2();
 const DwconvKernels* DwconvKernels_x86_avx512();
 

@@ -45,11 +45,25 @@ TL_INLINE ptrdiff_t Offset(const Columns& columns, int j) {
 struct Lane {
   const float* weight;    // [taps] vectors, 16 elements apart
   F32 bias;
+  const float* bias_copy; // of the bias vector
   F32 lo, hi;
   float* y;               // at the first channel of the vector
   ptrdiff_t row, col;     // elements between rows and columns of y
   bool clamp;
+  bool in_order;          // the core issues in order
 };
+
+// A fresh copy of the bias. NEON cores have load ports to spare but not vector ports: there it is a load, which the
+// compiler must not merge with the others.
+TL_INLINE F32 Bias(const Lane& lane) {
+#if TL_SIMD == TL_SIMD_arm_neon
+  const float* memory = lane.bias_copy;
+  __asm__ volatile("" : "+r"(memory));
+  return Load(memory);
+#else
+  return lane.bias;
+#endif
+}
 
 #if TL_SIMD != TL_SIMD_scalar
 
@@ -59,23 +73,25 @@ struct Border {
   ptrdiff_t rows, cols;
 };
 
-// A tile of R x N outputs; p is the (perhaps missing) first tap of the first one. Without kBorder all its columns and
-// outputs exist.
-template <int K, int S, int R, int N, bool kBorder>
+// What a tile must check: nothing, which rows exist, or rows, columns and outputs.
+enum Check { kNothing, kRows, kBorder };
+
+// A tile of R x N outputs; p is the (perhaps missing) first tap of the first one.
+template <int K, int S, int R, int N, Check kCheck, bool kClamp>
 TL_INLINE void Tile(const float* p, ptrdiff_t x_row, const Columns& columns, const Border& border, const Lane& lane,
                     const F32* w, ptrdiff_t offset) {
   constexpr int kInRows = (R - 1) * S + K, kInCols = (N - 1) * S + K;
   F32 acc[R][N];
   TL_UNROLL for (int r = 0; r < R; ++r) {
-    TL_UNROLL for (int n = 0; n < N; ++n) acc[r][n] = lane.bias;
+    TL_UNROLL for (int n = 0; n < N; ++n) acc[r][n] = kCheck == kNothing ? Bias(lane) : lane.bias;
   }
   TL_UNROLL for (int i = 0; i < kInRows; ++i, p += x_row) {
-    if (i < border.row_first || i >= border.row_last) continue;
+    if (kCheck != kNothing && (i < border.row_first || i >= border.row_last)) continue;
     const float* q = p;
     TL_OPAQUE(q);
     TL_UNROLL for (int j = 0; j < kInCols; ++j) {
       if (j > 0 && j % 4 == 0) q += 4 * columns.c1;
-      if (kBorder && (j < border.col_first || j >= border.col_last)) continue;
+      if (kCheck == kBorder && (j < border.col_first || j >= border.col_last)) continue;
       const F32 x = Load(q + Offset(columns, j % 4));
       TL_UNROLL for (int r = 0; r < R; ++r) {
         const int a = i - r * S;
@@ -89,7 +105,7 @@ TL_INLINE void Tile(const float* p, ptrdiff_t x_row, const Columns& columns, con
       }
     }
   }
-  if (lane.clamp) {
+  if (kCheck == kNothing ? kClamp : lane.clamp) {
     TL_UNROLL for (int r = 0; r < R; ++r) {
       TL_UNROLL for (int n = 0; n < N; ++n) acc[r][n] = ClampHigh(ClampMin(acc[r][n], lane.lo), lane.hi);
     }
@@ -98,10 +114,47 @@ TL_INLINE void Tile(const float* p, ptrdiff_t x_row, const Columns& columns, con
   TL_UNROLL for (int r = 0; r < R; ++r, y += lane.row) {
     TL_OPAQUE(y);
     TL_UNROLL for (int n = 0; n < N; ++n) {
-      if (kBorder && (r >= border.rows || n >= border.cols)) continue;
+      if (kCheck == kBorder && (r >= border.rows || n >= border.cols)) continue;
       Store(y + Offset(columns, n), acc[r][n]);
     }
   }
+}
+
+// `count` tiles of two rows next to each other that need no checks.
+template <int S, bool kClamp>
+__attribute__((noinline)) void Inside(const float* p, ptrdiff_t x_row, ptrdiff_t x_col, const Lane& shared,
+                                      ptrdiff_t offset, ptrdiff_t count) {
+  const Lane lane = shared;
+  const Columns columns(x_col);
+  F32 w[9];
+  TL_UNROLL for (int t = 0; t < 9; ++t) w[t] = Load(lane.weight + t * 16);
+  for (; count > 0; --count) {
+    Tile<3, S, kTileRows, kTileCols, kNothing, kClamp>(p, x_row, columns, Border(), lane, w, offset);
+    p += kTileCols * S * x_col;
+    offset += kTileCols * lane.col;
+  }
+}
+
+// `count` tiles, by the loop that suits the core.
+template <int S>
+TL_INLINE void InsideTiles(const float* p, ptrdiff_t x_row, ptrdiff_t x_col, const Lane& lane, ptrdiff_t offset,
+                           ptrdiff_t count) {
+#if TL_SIMD == TL_SIMD_arm_neon && defined(__aarch64__)
+  if (S == 1 && lane.in_order && count > 0) {
+    InOrderArgs a;
+    for (int i = 0; i < 4; ++i) a.rows[i] = p + i * x_row;
+    for (int j = 0; j < 5; ++j) a.columns[j] = static_cast<size_t>((j + 1) * x_col) * sizeof(float);
+    a.y[0] = lane.y + offset;
+    a.y[1] = a.y[0] + lane.row;
+    a.count = static_cast<size_t>(count);
+    a.weight = lane.weight;
+    Store(a.limits, lane.bias);
+    Store(a.limits + 4, lane.lo);
+    Store(a.limits + 8, lane.hi);
+    return lane.clamp ? InOrderTiles<true>(a) : InOrderTiles<false>(a);
+  }
+#endif
+  (lane.clamp ? Inside<S, true> : Inside<S, false>)(p, x_row, x_col, lane, offset, count);
 }
 
 // R output rows from row i (the last of them may lie past row_end), all columns, of the vector of channels at c.
@@ -124,9 +177,18 @@ __attribute__((noinline)) void Strip(const DwconvArgs& args, const Lane& shared,
   ptrdiff_t j = 0, base = -args.left, offset = i * lane.row;
   const float* p = args.x + y0 * x_row + base * x_col + c;
   while (j < ow) {
-    if (base >= 0 && border.rows == R) {
+    if (K == 3 && R == 2 && base >= 0 && border.row_first == 0 && border.row_last == kInRows) {
+      const ptrdiff_t by_input = w_end - base < kInCols ? 0 : (w_end - base - kInCols) / (kTileCols * S) + 1;
+      const ptrdiff_t count = (ow - j) / kTileCols < by_input ? (ow - j) / kTileCols : by_input;
+      InsideTiles<S>(p, x_row, x_col, lane, offset, count);
+      j += count * kTileCols;
+      base += count * kTileCols * S;
+      p += count * kTileCols * S * x_col;
+      offset += count * kTileCols * lane.col;
+      if (j >= ow) break;
+    } else if (base >= 0 && border.rows == R) {
       for (; j + kTileCols <= ow && base + kInCols <= w_end; j += kTileCols, base += kTileCols * S) {
-        Tile<K, S, R, kTileCols, false>(p, x_row, columns, border, lane, w, offset);
+        Tile<K, S, R, kTileCols, kRows, true>(p, x_row, columns, border, lane, w, offset);
         p += kTileCols * S * x_col;
         offset += kTileCols * lane.col;
       }
@@ -136,9 +198,9 @@ __attribute__((noinline)) void Strip(const DwconvArgs& args, const Lane& shared,
     border.col_last = w_end - base;
     border.cols = ow - j;
     if (K != 3 || border.cols > 2) {
-      Tile<K, S, R, kTileCols, true>(p, x_row, columns, border, lane, w, offset);
+      Tile<K, S, R, kTileCols, kBorder, true>(p, x_row, columns, border, lane, w, offset);
     } else {
-      Tile<K, S, R, 2, true>(p, x_row, columns, border, lane, w, offset);
+      Tile<K, S, R, 2, kBorder, true>(p, x_row, columns, border, lane, w, offset);
     }
     j += kTileCols;
     base += kTileCols * S;
@@ -213,7 +275,8 @@ void AddResidual(const DwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end,
   }
 }
 
-void Run(const DwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end) {
+void RunOn(const DwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end,
+           bool in_order) {
   constexpr ptrdiff_t kVector = static_cast<ptrdiff_t>(kLanes);
   const int taps = args.kh * args.kw;
   const bool square = args.kh == args.kw && args.sh == args.sw && args.dh == 1 && args.dw == 1;
@@ -242,12 +305,16 @@ void Run(const DwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff
     lane.weight = weight;
     const ptrdiff_t left = c_end - c < kVector && bias != tail_bias ? c_end - c : kVector;
     lane.bias = args.bias == nullptr ? Zero() : LoadPartial(bias, static_cast<size_t>(left));
+    alignas(64) float bias_copy[kLanes];
+    Store(bias_copy, lane.bias);
+    lane.bias_copy = bias_copy;
     lane.lo = Splat(args.lo);
     lane.hi = Splat(args.hi);
     lane.y = args.y + at;
     lane.col = args.c;
     lane.row = args.ow * args.c;
     lane.clamp = clamp && args.residual == nullptr;
+    lane.in_order = in_order;
     if (k == 0 || args.c < kVector) {
       const size_t n = static_cast<size_t>(tail ? c_end - c : kVector);
       General(args, lane, row_begin, row_end, at, n);
@@ -265,7 +332,12 @@ void Run(const DwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff
   AddResidual(args, row_begin, row_end, back < c_begin ? back : c_begin, c_end);
 }
 
-constexpr DwconvKernels kDwconvKernels = {kLanes, kTileRows, Run};
+template <bool kInOrder>
+void Run(const DwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end) {
+  RunOn(args, row_begin, row_end, c_begin, c_end, kInOrder);
+}
+
+constexpr DwconvKernels kDwconvKernels = {kLanes, kTileRows, Run<false>};
 
 }  // namespace
 }  // namespace TL_ISA

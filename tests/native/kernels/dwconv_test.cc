@@ -47,6 +47,21 @@ void Plain(const DwconvArgs& a) {
   }
 }
 
+struct Path {
+  const char* name;
+  const DwconvKernels* kernels;
+};
+
+std::vector<Path> Paths() {
+  std::vector<Path> paths;
+  for (Isa isa : AllPaths()) paths.push_back({IsaName(isa), FindDwconv(isa)});
+#if defined(__aarch64__)
+  paths.push_back({"arm_neon out of order", DwconvKernels_arm_neon()});
+  paths.push_back({"arm_neon in order", DwconvKernels_arm_neon_inorder()});
+#endif
+  return paths;
+}
+
 TEST(Dwconv, EveryPathGivesTheBitsOfThePlainChain) {
   for (const Case& t : kCases) {
     Values values(7);
@@ -79,18 +94,18 @@ TEST(Dwconv, EveryPathGivesTheBitsOfThePlainChain) {
     std::vector<float> wanted(outputs);
     a.y = wanted.data();
     Plain(a);
-    for (Isa isa : AllPaths()) {
+    for (const Path& path : Paths()) {
       for (ptrdiff_t step : {ptrdiff_t{2}, ptrdiff_t{5}, a.oh}) {
         std::vector<float> found(outputs, 123.0f);
         a.y = found.data();
         for (ptrdiff_t i = 0; i < a.oh; i += step) {
           const ptrdiff_t end = i + step < a.oh ? i + step : a.oh;
           const ptrdiff_t cut = a.c > 16 && step == 5 ? 16 : a.c;
-          FindDwconv(isa)->run(a, i, end, 0, cut);
-          if (cut < a.c) FindDwconv(isa)->run(a, i, end, cut, a.c);
+          path.kernels->run(a, i, end, 0, cut);
+          if (cut < a.c) path.kernels->run(a, i, end, cut, a.c);
         }
         EXPECT_EQ(FirstDifference(found, wanted), -1)
-            << IsaName(isa) << " " << t.h << "x" << t.w << "x" << t.c << " k" << t.kh << " s" << t.sh << " rows " << step;
+            << path.name << " " << t.h << "x" << t.w << "x" << t.c << " k" << t.kh << " s" << t.sh << " rows " << step;
       }
     }
   }

@@ -9,6 +9,7 @@ namespace {
 
 struct State {
   DwconvArgs args;  // without the pointers
+  const DwconvKernels* kernels;
   FusedActivation activation;
   ptrdiff_t images;
   ptrdiff_t row_step;                // output rows of one item
@@ -105,6 +106,7 @@ Status Prepare(OpContext& context) {
   a.lo = activation.lo;
   a.hi = activation.hi;
   RETURN_IF_ERROR(CheckResidual(context, context.input(3), y));
+  s->kernels = FindDwconv(context.isa());
   s->images = static_cast<ptrdiff_t>(x[0]);
   PlanItems(s, context.num_threads());
   return context.SetOutput(0, DType::kFloat32, y);
@@ -123,7 +125,7 @@ void RunItem(const OpContext& context, const State& s, ptrdiff_t item) {
   const ptrdiff_t c_begin = chunk * s.channel_blocks / s.chunks * 16;
   const ptrdiff_t c_end = chunk + 1 == s.chunks ? a.c : (chunk + 1) * s.channel_blocks / s.chunks * 16;
   const ptrdiff_t row_end = row + s.row_step < a.oh ? row + s.row_step : a.oh;
-  FindDwconv(context.isa())->run(a, row, row_end, c_begin, c_end);
+  s.kernels->run(a, row, row_end, c_begin, c_end);
   s.activation.Apply(*FindElementwise(context.isa()), a.y + row * a.ow * a.c + c_begin, static_cast<size_t>(a.c),
                      static_cast<size_t>((row_end - row) * a.ow), static_cast<size_t>(c_end - c_begin));
 }
