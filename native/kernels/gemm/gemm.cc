@@ -10,6 +10,7 @@ const GemmKernels* GemmKernels_scalar();
 const GemmKernels* GemmKernels_arm_neon();
 const GemmKernels* GemmKernels_arm_neon_inorder();
 const GemmKernels* GemmKernels_x86_avx2();
+const GemmKernels* GemmKernels_x86_avx2_narrow();
 const GemmKernels* GemmKernels_x86_avx512();
 
 const GemmKernels* FindGemm(Isa isa, size_t n) {
@@ -18,6 +19,7 @@ const GemmKernels* FindGemm(Isa isa, size_t n) {
 #ifdef TL_HAVE_X86_AVX512
     case Isa::kX86Avx512:
 #ifdef TL_HAVE_X86_AVX2
+      if (n <= 8) return GemmKernels_x86_avx2_narrow();
       // A vector of 16 columns would be half empty, or alone in its tile.
       if (n <= 16 || (n < 128 && n % kGemmPanel != 0 && n % kGemmPanel <= 8)) return GemmKernels_x86_avx2();
 #endif
@@ -25,6 +27,7 @@ const GemmKernels* FindGemm(Isa isa, size_t n) {
 #endif
 #ifdef TL_HAVE_X86_AVX2
     case Isa::kX86Avx2:
+      if (n <= 8) return GemmKernels_x86_avx2_narrow();
       return GemmKernels_x86_avx2();
 #endif
 #ifdef TL_HAVE_ARM_NEON

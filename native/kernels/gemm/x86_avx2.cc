@@ -24,11 +24,36 @@ void TileRows(const float* const* rows, size_t m, const GemmArgs& args) {
   }
 }
 
+// At most 8 columns: one vector of them, so more rows, or the sums would wait for each other.
+void NarrowTileRows(const float* const* rows, size_t m, const GemmArgs& args) {
+  switch (m) {
+    case 7:
+      return Rows<7, 1, 1>(rows, args);
+    case 8:
+      return Rows<8, 1, 1>(rows, args);
+    case 9:
+      return Rows<9, 1, 1>(rows, args);
+    case 10:
+      return Rows<10, 1, 1>(rows, args);
+    case 11:
+      return Rows<11, 1, 1>(rows, args);
+    case 12:
+      return Rows<12, 1, 1>(rows, args);
+    default:
+      return TileRows(rows, m, args);
+  }
+}
+
 }  // namespace
 }  // namespace TL_ISA
 
 const GemmKernels* GemmKernels_x86_avx2() {
   static constexpr GemmKernels kKernels = {6, x86_avx2::TileRows};
+  return &kKernels;
+}
+
+const GemmKernels* GemmKernels_x86_avx2_narrow() {
+  static constexpr GemmKernels kKernels = {12, x86_avx2::NarrowTileRows};
   return &kKernels;
 }
 

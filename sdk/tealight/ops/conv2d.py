@@ -13,6 +13,35 @@ from tealight.ops._registry import Case, OpDef, get, register
 from tealight.ops._window import check_window, output_hw, windows
 
 
+def _act(kind: str, alpha: float = 0.0, beta: float = 0.0) -> dict[str, Any]:
+    """Returns an activation attribute."""
+    return {"kind": kind, "alpha": alpha, "beta": beta}
+
+
+def _case(
+    shape: tuple[int, int, int, int],
+    oc: int,
+    kernel: tuple[int, int] = (1, 1),
+    strides: tuple[int, int] = (1, 1),
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0),
+    dilations: tuple[int, int] = (1, 1),
+    **more: Any,
+) -> Case:
+    """Returns a case over normal values; `more`: attributes, x, weight, bias (bool), residual (bool)."""
+    attrs: dict[str, Any] = {
+        "kernel_shape": list(kernel), "strides": list(strides), "pads": list(pads), "dilations": list(dilations)
+    }  # fmt: skip
+    attrs.update({k: more.pop(k) for k in ("group", "activation", "winograd") if k in more})
+    weight: Any = more.pop("weight", (oc, *kernel, shape[3] // attrs.get("group", 1)))
+    inputs: list[Any] = [more.pop("x", shape), weight, (oc,) if more.pop("bias", True) else None]
+    if more.pop("residual", False):
+        oh, ow = output_hw(shape[1], shape[2], attrs)
+        inputs.append((shape[0], int(oh), int(ow), oc))
+    constants = (1, 2) if inputs[2] is not None else (1,)
+    tolerance = 1e-3 if attrs.get("winograd") == 4 else 5e-5
+    return Case(inputs, attrs, constants, rtol=1e-5, atol=tolerance, why="chains of up to 2000 float32 steps")
+
+
 @register
 class Conv2d(OpDef):
     """y = activation(conv(x) + bias + residual).
@@ -101,67 +130,41 @@ class Conv2d(OpDef):
 
     def cases(self) -> list[Case]:
         """Every way the kernel reads the image (pointwise, row taps, column taps) with tails of rows and columns."""
-
-        def act(kind: str, alpha: float = 0.0, beta: float = 0.0) -> dict[str, Any]:
-            return {"kind": kind, "alpha": alpha, "beta": beta}
-
-        def case(
-            shape: tuple[int, int, int, int],
-            oc: int,
-            kernel: tuple[int, int] = (1, 1),
-            strides: tuple[int, int] = (1, 1),
-            pads: tuple[int, int, int, int] = (0, 0, 0, 0),
-            dilations: tuple[int, int] = (1, 1),
-            **more: Any,
-        ) -> Case:
-            attrs: dict[str, Any] = {
-                "kernel_shape": list(kernel), "strides": list(strides), "pads": list(pads), "dilations": list(dilations)
-            }  # fmt: skip
-            attrs.update({k: more.pop(k) for k in ("group", "activation", "winograd") if k in more})
-            weight: Any = more.pop("weight", (oc, *kernel, shape[3] // attrs.get("group", 1)))
-            inputs: list[Any] = [more.pop("x", shape), weight, (oc,) if more.pop("bias", True) else None]
-            if more.pop("residual", False):
-                oh, ow = output_hw(shape[1], shape[2], attrs)
-                inputs.append((shape[0], int(oh), int(ow), oc))
-            constants = (1, 2) if inputs[2] is not None else (1,)
-            tolerance = 1e-3 if attrs.get("winograd") == 4 else 5e-5
-            return Case(inputs, attrs, constants, rtol=1e-5, atol=tolerance, why="chains of up to 2000 float32 steps")
-
         special = np.random.default_rng(5).standard_normal((1, 5, 6, 7)).astype(np.float32)
         special[0, 2, 3, :4] = [np.nan, np.inf, -np.inf, -0.0]
         same = (1, 1, 1, 1)
         return [
-            case((1, 7, 7, 16), 32),
-            case((2, 5, 7, 19), 37, activation=act("relu")),
-            case((1, 3, 5, 24), 24, activation=act("clip", 0.0, 6.0)),
-            case((1, 13, 11, 5), 8, bias=False),
-            case((1, 1, 1, 67), 131, residual=True, activation=act("relu")),
-            case((1, 9, 9, 40), 40, residual=True),
-            case((3, 1, 1, 3), 1),
-            case((1, 14, 14, 64), 96, activation=act("hard_swish")),
-            case((1, 5, 5, 8), 50, activation=act("silu"), residual=True),
-            case((1, 8, 9, 33), 17, strides=(2, 2)),
-            case((1, 17, 19, 3), 32, (3, 3), (2, 2), (0, 0, 1, 1), activation=act("clip", 0.0, 6.0)),
-            case((1, 15, 16, 3), 16, (7, 7), (2, 2), (3, 3, 3, 3), activation=act("relu")),
-            case((1, 12, 13, 16), 48, (3, 3), pads=same, residual=True),
-            case((2, 7, 7, 31), 33, (3, 3), pads=same),
-            case((1, 6, 5, 64), 20, (3, 3), pads=same, activation=act("leaky_relu", 0.1)),
-            case((1, 4, 4, 6), 10, (5, 5), pads=(4, 4, 4, 4)),
-            case((1, 2, 3, 6), 10, (5, 3), pads=(2, 3, 2, 3)),
-            case((1, 9, 10, 12), 18, (3, 3), pads=(2, 2, 2, 2), dilations=(2, 2)),
-            case((1, 9, 10, 12), 18, (3, 2), (2, 1), (0, 1, 2, 0), (2, 1)),
-            case((1, 9, 10, 12), 18, (3, 3), pads=(2, 6, 2, 6), dilations=(1, 6), group=3),
-            case((1, 8, 8, 24), 36, (3, 3), pads=same, group=4, residual=True),
-            case((1, 5, 5, 20), 20, group=10),
-            case((1, 6, 6, 8), 16, (3, 3), pads=same, group=8),
-            case((1, 1, 41, 13), 29, (1, 9), (1, 2), (0, 4, 0, 4)),
-            case((1, 37, 1, 13), 29, (4, 1), (3, 1), (1, 0, 2, 0)),
-            case((0, 5, 5, 4), 6, (3, 3), pads=same),
-            case((1, 5, 6, 7), 21, (3, 3), pads=same, x=special, activation=act("clip", 0.0, 6.0)),
-            case((1, 8, 8, 16), 32, (3, 3), pads=same, winograd=4),
-            case((2, 7, 10, 19), 21, (3, 3), pads=same, winograd=4, residual=True, activation=act("relu")),
-            case((1, 5, 3, 33), 70, (3, 3), winograd=4, bias=False, activation=act("silu")),
-            case((1, 14, 14, 64), 80, (3, 3), pads=(0, 1, 2, 0), winograd=4),
-            case((1, 6, 5, 40), 24, (3, 3), pads=same, winograd=2, activation=act("clip", 0.0, 6.0)),
-            case((2, 9, 7, 7), 9, (3, 3), pads=(2, 2, 2, 2), winograd=2, residual=True),
+            _case((1, 7, 7, 16), 32),
+            _case((2, 5, 7, 19), 37, activation=_act("relu")),
+            _case((1, 3, 5, 24), 24, activation=_act("clip", 0.0, 6.0)),
+            _case((1, 13, 11, 5), 8, bias=False),
+            _case((1, 1, 1, 67), 131, residual=True, activation=_act("relu")),
+            _case((1, 9, 9, 40), 40, residual=True),
+            _case((3, 1, 1, 3), 1),
+            _case((1, 14, 14, 64), 96, activation=_act("hard_swish")),
+            _case((1, 5, 5, 8), 50, activation=_act("silu"), residual=True),
+            _case((1, 8, 9, 33), 17, strides=(2, 2)),
+            _case((1, 17, 19, 3), 32, (3, 3), (2, 2), (0, 0, 1, 1), activation=_act("clip", 0.0, 6.0)),
+            _case((1, 15, 16, 3), 16, (7, 7), (2, 2), (3, 3, 3, 3), activation=_act("relu")),
+            _case((1, 12, 13, 16), 48, (3, 3), pads=same, residual=True),
+            _case((2, 7, 7, 31), 33, (3, 3), pads=same),
+            _case((1, 6, 5, 64), 20, (3, 3), pads=same, activation=_act("leaky_relu", 0.1)),
+            _case((1, 4, 4, 6), 10, (5, 5), pads=(4, 4, 4, 4)),
+            _case((1, 2, 3, 6), 10, (5, 3), pads=(2, 3, 2, 3)),
+            _case((1, 9, 10, 12), 18, (3, 3), pads=(2, 2, 2, 2), dilations=(2, 2)),
+            _case((1, 9, 10, 12), 18, (3, 2), (2, 1), (0, 1, 2, 0), (2, 1)),
+            _case((1, 9, 10, 12), 18, (3, 3), pads=(2, 6, 2, 6), dilations=(1, 6), group=3),
+            _case((1, 8, 8, 24), 36, (3, 3), pads=same, group=4, residual=True),
+            _case((1, 5, 5, 20), 20, group=10),
+            _case((1, 6, 6, 8), 16, (3, 3), pads=same, group=8),
+            _case((1, 1, 41, 13), 29, (1, 9), (1, 2), (0, 4, 0, 4)),
+            _case((1, 37, 1, 13), 29, (4, 1), (3, 1), (1, 0, 2, 0)),
+            _case((0, 5, 5, 4), 6, (3, 3), pads=same),
+            _case((1, 5, 6, 7), 21, (3, 3), pads=same, x=special, activation=_act("clip", 0.0, 6.0)),
+            _case((1, 8, 8, 16), 32, (3, 3), pads=same, winograd=4),
+            _case((2, 7, 10, 19), 21, (3, 3), pads=same, winograd=4, residual=True, activation=_act("relu")),
+            _case((1, 5, 3, 33), 70, (3, 3), winograd=4, bias=False, activation=_act("silu")),
+            _case((1, 14, 14, 64), 80, (3, 3), pads=(0, 1, 2, 0), winograd=4),
+            _case((1, 6, 5, 40), 24, (3, 3), pads=same, winograd=2, activation=_act("clip", 0.0, 6.0)),
+            _case((2, 9, 7, 7), 9, (3, 3), pads=(2, 2, 2, 2), winograd=2, residual=True),
         ]  # fmt: skip
