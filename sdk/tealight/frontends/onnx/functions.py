@@ -39,9 +39,12 @@ def schema_function(
         version = _newest(schema.context_dependent_function_opset_versions, opset)
         if version is None:
             return None
-        data = schema.get_context_dependent_function_with_opset_version(
-            version, node.SerializeToString(), [type_proto(t) for t in types]
-        )
+        try:
+            data = schema.get_context_dependent_function_with_opset_version(
+                version, node.SerializeToString(), [type_proto(t) for t in types]
+            )
+        except Exception as e:  # the builders of onnx raise many classes on attributes that make no sense
+            raise ValueError(str(e)) from e
         body.ParseFromString(data)
     if not body.node:  # none, or the attributes did not make sense to its builder
         return None
