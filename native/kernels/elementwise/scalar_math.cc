@@ -176,6 +176,25 @@ bool IsInteger(double y) {
   const double a = Abs(y);
   return a >= 0x1p+53 || static_cast<double>(static_cast<int64_t>(a)) == a;
 }
+// The exponents that models use, cheaper than by exp and log.
+bool PowOfCommon(double a, double y, double* r) {
+  if (y == 1) {
+    *r = a;
+  } else if (y == 2) {
+    *r = a * a;
+  } else if (y == 3) {
+    *r = a * a * a;
+  } else if (y == 0.5) {
+    *r = __builtin_sqrt(a);
+  } else if (y == -0.5) {
+    *r = 1 / __builtin_sqrt(a);
+  } else if (y == -1) {
+    *r = 1 / a;
+  } else {
+    return false;
+  }
+  return true;
+}
 double Pow(double x, double y) {
   if (y == 0 || x == 1) return 1;
   if (x != x || y != y) return kNan;
@@ -186,9 +205,7 @@ double Pow(double x, double y) {
   double r;
   if (a == 0 || a == kInf) {
     r = (a == 0) == (y > 0) ? 0 : kInf;
-  } else if (y == 1 || y == 2) {
-    r = y == 1 ? a : a * a;
-  } else {
+  } else if (!PowOfCommon(a, y, &r)) {
     r = Exp(y * Log(a));
   }
   return negate ? -r : r;

@@ -180,7 +180,8 @@ class Binary(OpDef):
             cases.append(Case([(2, 9, 9, 35), (35,)], {**mul, **more}))
         cases += [
             Case([positive, (33,)], {"kind": "pow"}, rtol=1e-6),
-            Case([(9, 33), np.array(2.0, np.float32)], {"kind": "pow"}, rtol=1e-6),
+            *(Case([(9, 33), np.array(e, np.float32)], {"kind": "pow"}, rtol=1e-6) for e in (2, 3, -1, 1, 4)),
+            *(Case([positive, np.array(e, np.float32)], {"kind": "pow"}, rtol=1e-6) for e in (0.5, -0.5, 0.7)),
             Case([(2, 7, 7, 33), (33,)], {"kind": "prelu"}, **exact),
             Case([(5, 4), (5, 4)], {"kind": "div", "activation": {"kind": "clip", "alpha": -1.0, "beta": 1.0}}),
         ]

@@ -95,11 +95,12 @@ class Reduce(OpDef):
         cases += [case((5, 6), "mean", None), case((5, 6), "max", None, False), case((), "sum", None, False)]
         cases += [case(np.zeros((2, 0), np.float32), "sum", [1]), case((1, 1000), "sum", [1], rtol=1e-4, atol=1e-4)]
         cases += [case((1, 49, 1280), "mean", [1], False, rtol=3e-5, atol=1e-5), case((3, 4, 1), "max", [-1])]
-        for dtype in (np.int64, np.int32, np.int8, np.uint8):
-            values = np.abs(ints).astype(dtype) if dtype == np.uint8 else ints.astype(dtype)
+        for dtype in (np.int64, np.uint64, np.int32, np.uint32, np.int8, np.uint8):
+            values = np.abs(ints).astype(dtype) if np.dtype(dtype).kind == "u" else ints.astype(dtype)
             cases += [case(values, kind, [1]) for kind in ("max", "min")]
         cases += [case(ints, kind, [2]) for kind in ("sum", "prod", "l1", "sum_square")]
         cases += [case(ints.astype(np.int32), "sum", None), case(ints > 0, "any", [1]), case(ints > -9, "all", [2])]
+        cases += [case(np.zeros((2, 0), d), k, [1]) for d in (np.int32, np.uint8, np.float32) for k in ("max", "min")]
         return cases
 
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include <limits>
+
 #include "kernels/elementwise/elementwise.h"
 #include "runtime/op.h"
 
@@ -72,7 +74,9 @@ bool Takes(Kind kind, DType dtype) {
     case DType::kInt8:
     case DType::kUint8:
     case DType::kInt32:
+    case DType::kUint32:
     case DType::kInt64:
+    case DType::kUint64:
       return order || kind == Kind::sum || kind == Kind::mean || kind == Kind::prod || kind == Kind::l1 ||
              kind == Kind::sum_square;
     default:
@@ -210,7 +214,10 @@ template <typename T, typename Wide>
 T ReduceInteger(const State& s, const T* x) {
   const bool maximum = s.kind == Kind::max, minimum = s.kind == Kind::min;
   const size_t n = s.reduced.count;
-  T best = n > 0 ? x[s.reduced.Offset(0)] : T(0);
+  // Of nothing: the value that any other replaces.
+  const T highest = s.dtype == DType::kBool ? T(1) : std::numeric_limits<T>::max();
+  T best = minimum ? highest : std::numeric_limits<T>::min();
+  if (n > 0) best = x[s.reduced.Offset(0)];
   uint64_t sum = s.kind == Kind::prod || s.kind == Kind::all ? 1 : 0;
   for (size_t k = 0; k < n; ++k) {
     const T value = x[s.reduced.Offset(k)];
@@ -266,8 +273,14 @@ Status Run(OpContext& context) {
     case DType::kInt32:
       RunInteger<int32_t, int64_t>(context, s);
       break;
+    case DType::kUint32:
+      RunInteger<uint32_t, uint64_t>(context, s);
+      break;
     case DType::kInt64:
       RunInteger<int64_t, int64_t>(context, s);
+      break;
+    case DType::kUint64:
+      RunInteger<uint64_t, uint64_t>(context, s);
       break;
     default:
       RunInteger<uint8_t, uint64_t>(context, s);
