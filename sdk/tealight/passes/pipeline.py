@@ -51,9 +51,9 @@ PIPELINE: list[Pass] = [
     recognise_activations,
     recognise_activations,  # hard_swish is seen through the hard_sigmoid of the first round
     recognise_norms,
-    recognise_attention,  # folds transposes into matmul, so before the constant right-hand sides leave it
-    matmul_to_fully_connected,
-    fold_constants,  # transposed weights
+    matmul_to_fully_connected,  # before transposes are folded into matmul: move_transposes does better with them
+    recognise_attention,
+    fold_constants,
     # 4. Layout. After the patterns (they are written without transposes between), before the fusions (which need
     #    the layer and its neighbour to meet).
     move_transposes,
