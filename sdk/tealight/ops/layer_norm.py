@@ -56,7 +56,7 @@ class LayerNorm(OpDef):
     def cases(self) -> list[Case]:
         """Tails, several axes, with and without scale and bias, an offset that cancels badly."""
         offset = np.random.default_rng(6).standard_normal((3, 50)).astype(np.float32) + np.float32(100)
-        tolerance = {"rtol": 2e-5, "atol": 5e-6}
+        tolerance: dict[str, Any] = {"rtol": 2e-5, "atol": 5e-6}
         cases = [Case([(2, 5, 37), (37,), (37,)], {"rms": rms}, constants=(1, 2), **tolerance) for rms in (False, True)]
         cases += [Case([(4, 256), (256,)], {"rms": True, "epsilon": 1e-6}, constants=(1,), **tolerance)]
         cases += [Case([(2, 3, 4, 5), (3, 4, 5), (3, 4, 5)], {"axis": 1}, constants=(1, 2), **tolerance)]

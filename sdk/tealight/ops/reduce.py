@@ -106,7 +106,9 @@ class Reduce(OpDef):
 
 def _reduced(kind: str, x: np.ndarray, axes: tuple[int, ...], keep: bool) -> Any:
     if kind in ("sum", "mean", "max", "min", "prod", "any", "all"):
-        function = {"sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod, "any": np.any, "all": np.all}
+        function: dict[str, Any] = {
+            "sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod, "any": np.any, "all": np.all
+        }  # fmt: skip
         if kind == "mean":
             total = np.sum(x, axis=axes, keepdims=keep, dtype=x.dtype)
             count = int(np.prod([x.shape[a] for a in axes], dtype=np.int64))

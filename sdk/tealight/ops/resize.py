@@ -48,7 +48,7 @@ def nearest_indices(x: np.ndarray, mode: str) -> np.ndarray:
         return np.ceil(x - 0.5)
     if mode == "round_prefer_ceil":
         return np.floor(x + 0.5)
-    return np.floor(x) if mode == "floor" else np.ceil(x)
+    return np.asarray(np.floor(x) if mode == "floor" else np.ceil(x))
 
 
 def _cubic(t: np.ndarray, a: float) -> np.ndarray:
@@ -216,7 +216,8 @@ class Resize(OpDef):
             constants = tuple(i + 1 for i, v in enumerate(operands) if v is not None)
             return Case([x, *operands], attrs, constants, rtol=1e-5, atol=1e-5)
 
-        image, hw = (1, 7, 9, 19), {"axes": [1, 2]}
+        image = (1, 7, 9, 19)
+        hw: dict[str, Any] = {"axes": [1, 2]}
         cases = [
             by(image, [1, 2, 2, 1], coordinate_mode="asymmetric", nearest_mode="floor"),
             by((2, 5, 4, 3), [2, 3], **hw),

@@ -90,7 +90,7 @@ class RoiAlign(OpDef):
         )
         boxes, batch = rois.astype(np.float32), np.array([0, 1, 0, 1, 0, 1])
         size = {"output_height": 3, "output_width": 2}
-        inputs = [(2, 9, 8, 21), boxes, batch]
+        inputs: list[Any] = [(2, 9, 8, 21), boxes, batch]
         return [
             Case(inputs, {**size, "sampling_ratio": 2}, rtol=1e-4, atol=1e-4),
             Case(inputs, {**size, "half_pixel": False, "spatial_scale": 0.77}, rtol=1e-4, atol=1e-4),
