@@ -15,16 +15,8 @@ class [[nodiscard]] Status {
  public:
   Status() = default;
   static Status Ok() { return Status(); }
-  /// Formats the message as printf does; it is cut to the size of tl_error::message.
-  static Status Error(tl_status code, const char* format, ...) __attribute__((format(printf, 2, 3))) {
-    Status status;
-    status.error_.code = code;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(status.error_.message, sizeof(status.error_.message), format, args);
-    va_end(args);
-    return status;
-  }
+  /// Formats the message as printf does; it is made one line of UTF-8 and cut to the size of tl_error::message.
+  static Status Error(tl_status code, const char* format, ...) __attribute__((format(printf, 2, 3)));
   bool ok() const { return error_.code == TL_OK; }
   tl_status code() const { return error_.code; }
   const char* message() const { return error_.message; }

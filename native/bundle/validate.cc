@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/utf8.h"
 #include "bundle/layout.h"
 
 namespace tealight {
@@ -53,19 +54,10 @@ using ll = long long;
 // True for UTF-8 without NUL, so that a name can be shown and passed on as a C string.
 bool IsText(const String* text) {
   if (text == nullptr) return true;
-  const uint8_t* p = text->Data();
-  const uint8_t* end = p + text->size();
-  while (p < end) {
-    const uint8_t first = *p++;
-    if (first == 0) return false;
-    if (first < 0x80) continue;
-    if (first < 0xc2 || first > 0xf4) return false;
-    const int more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-    if (end - p < more) return false;
-    for (int i = 0; i < more; ++i) {
-      if ((p[i] & 0xc0) != 0x80) return false;
-    }
-    p += more;
+  for (size_t i = 0; i < text->size();) {
+    const size_t length = Utf8Length(text->Data() + i, text->size() - i);
+    if (length == 0 || text->Data()[i] == 0) return false;
+    i += length;
   }
   return true;
 }

@@ -119,5 +119,12 @@ TEST(Status, CopiesToCAndCuts) {
   EXPECT_EQ(Status::Ok().ToC(nullptr), TL_OK);
 }
 
+TEST(Status, IsOneLineOfWholeCharacters) {
+  EXPECT_STREQ(Status::Error(TL_ERROR_IO, "a\nb").message(), "a?b");
+  EXPECT_STREQ(Status::Error(TL_ERROR_IO, "%.2s'", "a\u00e9").message(), "a'");  // cut within a character
+  EXPECT_STREQ(Status::Error(TL_ERROR_IO, "%.3s'", "a\u00e9").message(), "a\u00e9'");
+  EXPECT_STREQ(Status::Error(TL_ERROR_IO, "\xff\xed\xa0\x80!").message(), "!");
+}
+
 }  // namespace
 }  // namespace tealight
