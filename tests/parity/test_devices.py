@@ -7,6 +7,8 @@ integers are equal.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from parity.op_bundles import assert_close, feeds, one_op_bundle, operands, same_bits
@@ -40,6 +42,13 @@ def _host(bundle: bytes, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     return result
 
 
+def _flushed(x: np.ndarray | None) -> Any:
+    """Returns the operand with zeros for float32 denormals: what 32-bit NEON sees and gives."""
+    if x is None or x.dtype != np.float32:
+        return x
+    return np.where(np.abs(x) < np.finfo(np.float32).tiny, np.copysign(np.float32(0), x), x)
+
+
 @pytest.mark.parametrize("isa", ["neon", "scalar"])
 @pytest.mark.parametrize("op", [op for op in ops.names() if ops.get(op).cases()])
 def test_arm64_gives_the_same_bits(op: str, isa: str, native: None) -> None:
@@ -61,11 +70,11 @@ def test_armv7_is_close(op: str, native: None) -> None:
     _has(op)
     device = _device("armv7")
     for index, case in enumerate(ops.get(op).cases()):
-        arrays = operands(op, index)
+        arrays = [_flushed(x) for x in operands(op, index)]
         bundle, inputs = one_op_bundle(op, case, arrays), feeds(case, arrays)
         wanted = _host(bundle, inputs)
         session = DeviceSession(bundle, device=device)
         found = session.run(inputs)
         session.close()
         for key in wanted:
-            assert_close(found[key], wanted[key], case, f"{op} case {index} {key} on {device}")
+            assert_close(_flushed(found[key]), _flushed(wanted[key]), case, f"{op} case {index} {key} on {device}")
