@@ -7,6 +7,7 @@ integers are equal.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,24 @@ from tealight.emulator.native import NativeSession
 from tealight.errors import TealightError
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Callable[[str, str, bytes], DeviceSession]]:
+    """Opens bundles, in one runner process for each device and ISA: starting an emulator costs more than a case."""
+    started: dict[tuple[str, str], DeviceSession] = {}
+
+    def open_bundle(device: str, isa: str, bundle: bytes) -> DeviceSession:
+        key = device, isa
+        if key in started:
+            started[key].reopen(bundle)
+        else:
+            started[key] = DeviceSession(bundle, device=device, isa=isa, threads=2)
+        return started[key]
+
+    yield open_bundle
+    for session in started.values():
+        session.close()
 
 
 def _has(op: str) -> None:
@@ -51,30 +70,28 @@ def _flushed(x: np.ndarray | None) -> Any:
 
 @pytest.mark.parametrize("isa", ["neon", "scalar"])
 @pytest.mark.parametrize("op", [op for op in ops.names() if ops.get(op).cases()])
-def test_arm64_gives_the_same_bits(op: str, isa: str, native: None) -> None:
+def test_arm64_gives_the_same_bits(op: str, isa: str, native: None, runner: Any) -> None:
     _has(op)
     device = _device("cortex-a53")
     for index, case in enumerate(ops.get(op).cases()):
         arrays = operands(op, index)
         bundle, inputs = one_op_bundle(op, case, arrays), feeds(case, arrays)
         wanted = _host(bundle, inputs)
-        session = DeviceSession(bundle, device=device, isa=isa, threads=1 + index % 2)
+        session = runner(device, isa, bundle)
         found = session.run(inputs)
-        session.close()
         for key in wanted:
             assert same_bits(found[key], wanted[key]), f"{op} case {index} {key}: other bits on {device} {isa}"
 
 
 @pytest.mark.parametrize("op", [op for op in ops.names() if ops.get(op).cases()])
-def test_armv7_is_close(op: str, native: None) -> None:
+def test_armv7_is_close(op: str, native: None, runner: Any) -> None:
     _has(op)
     device = _device("armv7")
     for index, case in enumerate(ops.get(op).cases()):
         arrays = [_flushed(x) for x in operands(op, index)]
         bundle, inputs = one_op_bundle(op, case, arrays), feeds(case, arrays)
         wanted = _host(bundle, inputs)
-        session = DeviceSession(bundle, device=device)
+        session = runner(device, "auto", bundle)
         found = session.run(inputs)
-        session.close()
         for key in wanted:
             assert_close(_flushed(found[key]), _flushed(wanted[key]), case, f"{op} case {index} {key} on {device}")

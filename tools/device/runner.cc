@@ -12,9 +12,12 @@
 //   u32 2, u32 index                 -> a tensor of the last run (--keep-intermediates)
 //   u32 3                            -> tl_memory: 4 x u64, u32 exact
 //   u32 4                            -> u32 rows; each u32 instruction, name, op, u64 runs, total_ns, min_ns
+//   u32 5, string                    open another bundle with the same options; replies as at start
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <new>
 
 #include "include/tealight.h"
 
@@ -91,11 +94,27 @@ void ReadTensor(Input* input) {
 
 class Runner {
  public:
-  Runner(const tl_model* model, tl_session* session, size_t entry_point)
-      : model_(model), session_(session), entry_point_(entry_point) {
-    num_inputs_ = static_cast<uint32_t>(tl_model_input_count(model, entry_point));
-    num_outputs_ = static_cast<uint32_t>(tl_model_output_count(model, entry_point));
+  explicit Runner(const tl_session_options& options) : options_(options), entry_point_(options.entry_point) {}
+  ~Runner() { Close(); }
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  /// Opens a bundle in place of the one before and replies; false when that failed.
+  bool Open(const char* path) {
+    Close();
+    tl_error error = {};
+    tl_status status = tl_model_open(path, &model_, &error);
+    if (status == TL_OK) status = tl_session_create(model_, &options_, &session_, &error);
+    if (status != TL_OK) {
+      WriteStatus(status, error);
+      Close();
+      return false;
+    }
+    num_inputs_ = static_cast<uint32_t>(tl_model_input_count(model_, entry_point_));
+    num_outputs_ = static_cast<uint32_t>(tl_model_output_count(model_, entry_point_));
     if (num_inputs_ > kMaxInputs) Fail("too many inputs, expected at most 1024");
+    Describe();
+    return true;
   }
 
   void Describe() {
@@ -172,26 +191,49 @@ class Runner {
   }
 
   void Serve() {
-    Describe();
     for (;;) {
       fflush(stdout);
       uint32_t command = 0;
-      if (fread(&command, sizeof(command), 1, stdin) != 1) return;
-      switch (command) {
-        case 0: return;
-        case 1: Run(); break;
-        case 2: GetTensor(); break;
-        case 3: Memory(); break;
-        case 4: Profile(); break;
-        default: Fail("unknown command, expected 0 to 4");
+      if (fread(&command, sizeof(command), 1, stdin) != 1 || command == 0) return;
+      if (command == 5) {
+        OpenNext();
+      } else if (session_ == nullptr) {
+        Fail("no bundle is open, expected command 5 first");
+      } else if (command == 1) {
+        Run();
+      } else if (command == 2) {
+        GetTensor();
+      } else if (command == 3) {
+        Memory();
+      } else if (command == 4) {
+        Profile();
+      } else {
+        Fail("unknown command, expected 0 to 5");
       }
     }
   }
 
  private:
-  const tl_model* model_;
-  tl_session* session_;
+  void OpenNext() {
+    char path[4096];
+    const uint32_t size = ReadNumber<uint32_t>();
+    if (size >= sizeof(path)) Fail("path too long, expected fewer than 4096 bytes");
+    Read(path, size);
+    path[size] = 0;
+    Open(path);
+  }
+
+  void Close() {
+    tl_session_destroy(session_);
+    tl_model_destroy(model_);
+    session_ = nullptr;
+    model_ = nullptr;
+  }
+
+  tl_session_options options_;
   size_t entry_point_;
+  tl_model* model_ = nullptr;
+  tl_session* session_ = nullptr;
   uint32_t num_inputs_ = 0;
   uint32_t num_outputs_ = 0;
   Input inputs_[kMaxInputs];
@@ -224,19 +266,11 @@ int main(int argc, char** argv) {
   if (argc < 2) Fail("no bundle, expected tealight_runner BUNDLE [options]");
   tl_session_options options;
   ParseOptions(argc, argv, &options);
-  tl_model* model = nullptr;
-  tl_session* session = nullptr;
-  tl_error error = {};
-  tl_status status = tl_model_open(argv[1], &model, &error);
-  if (status == TL_OK) status = tl_session_create(model, &options, &session, &error);
-  if (status != TL_OK) {
-    WriteStatus(status, error);
-  } else {
-    static Runner runner(model, session, options.entry_point);
-    runner.Serve();
-  }
+  Runner* runner = new (malloc(sizeof(Runner))) Runner(options);
+  const bool good = runner->Open(argv[1]);
+  if (good) runner->Serve();
   fflush(stdout);
-  tl_session_destroy(session);
-  tl_model_destroy(model);
-  return status == TL_OK ? 0 : 1;
+  runner->~Runner();
+  free(runner);
+  return good ? 0 : 1;
 }

@@ -42,6 +42,15 @@ def test_open_dims(device):
             assert session.run({"x": np.ones((n, 4), np.float32)})["y"].shape == (2 * n, 2)
 
 
+def test_reopen(device):
+    session = devices.DeviceSession(small_bundle(), device=device)
+    with pytest.raises(tealight.BundleError, match="TEAL"):
+        session.reopen(b"nonsense" * 100)
+    session.reopen(writer.to_bytes(emit(dynamic_graph()).bundle))
+    assert session.run({"x": np.ones((3, 4), np.float32)})["y"].shape == (6, 2)
+    session.close()
+
+
 def test_bad_bundle_and_input(device):
     with pytest.raises(tealight.BundleError, match="TEAL"):
         tealight.Session(b"nonsense" * 100, device=device)
