@@ -122,7 +122,7 @@ static_assert(sizeof(void*) == 8 && offsetof(InOrderArgs, limits) == 104, "the a
 
 // Runs args.count tiles. The last one loads its own first row again where the others load the next tile's.
 template <bool kClamp>
-void InOrderTiles(const InOrderArgs& args) {
+__attribute__((noinline)) void InOrderTiles(const InOrderArgs& args) {
   if (kClamp) {
     __asm__ volatile(TL_TILES(TL_CLAMP) : : [a] "r"(&args) : TL_CLOBBERS);
   } else {
