@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Speed of the bare kernels on the 1x1 convolutions of MobileNetV2, one thread, per path: MAC per clock cycle and
+// Speed of the bare kernels on the convolutions of MobileNetV2, one thread, per path: MAC per clock cycle and
 // GMAC/s. Each figure is the minimum over short slices, paired with a probe of the clock, so that a busy machine
 // disturbs it little. Usage: cmake --build build/host --target tealight_bench_kernels, then
 // build/host/tealight_bench_kernels [isa].
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernels/dwconv/dwconv.h"
 #include "kernels/gemm/gemm.h"
 
 namespace {
@@ -51,9 +52,52 @@ float* Floats(size_t count) {
   return p;
 }
 
+// The least time of one call over many.
+template <typename F>
+double LeastSeconds(const F& f) {
+  double best = 1e9;
+  for (int slice = 0; slice < 40; ++slice) {
+    const double begin = Now();
+    f();
+    const double seconds = Now() - begin;
+    if (seconds < best) best = seconds;
+  }
+  return best;
+}
+
 struct Problem {
   size_t m, k, n;
 };
+
+// A 3x3 depthwise convolution of stride 1 that keeps the size of its image [side, side, c].
+struct Depthwise {
+  ptrdiff_t side, c;
+};
+
+double MacsPerSecond(const tealight::DwconvKernels& kernels, const Depthwise& p) {
+  const size_t image = static_cast<size_t>(p.side * p.side * p.c), lanes = static_cast<size_t>((p.c + 15) / 16 * 16);
+  float* x = Floats(image);
+  float* weight = Floats(lanes * 9);
+  float* bias = Floats(lanes);
+  float* y = Floats(image);
+  tealight::DwconvArgs args;
+  args.x = x;
+  args.weight = weight;
+  args.bias = bias;
+  args.y = y;
+  args.h = args.w = args.oh = args.ow = p.side;
+  args.c = p.c;
+  args.kh = args.kw = 3;
+  args.top = args.left = 1;
+  args.lo = 0;
+  args.hi = 6;
+  const double best = LeastSeconds([&] { kernels.run(args, 0, p.side, 0, p.c); });
+  free(x);
+  free(weight);
+  free(bias);
+  free(y);
+  return static_cast<double>(image) * 9 / best;
+}
 
 // Multiplies all of m x k by k x n as the ops do: row tiles outside, columns inside.
 void Multiply(const GemmKernels& kernels, const Problem& p, const float* lhs, const float* rhs, const float* bias,
@@ -83,13 +127,7 @@ double MacsPerSecond(const GemmKernels& kernels, const Problem& p) {
   float* rhs = Floats((p.n + 15) / 16 * 16 * p.k);
   float* bias = Floats(p.n);
   float* dst = Floats(p.m * p.n);
-  double best = 1e9;
-  for (int slice = 0; slice < 40; ++slice) {
-    const double begin = Now();
-    Multiply(kernels, p, lhs, rhs, bias, dst);
-    const double seconds = Now() - begin;
-    if (seconds < best) best = seconds;
-  }
+  const double best = LeastSeconds([&] { Multiply(kernels, p, lhs, rhs, bias, dst); });
   free(lhs);
   free(rhs);
   free(bias);
@@ -100,22 +138,27 @@ double MacsPerSecond(const GemmKernels& kernels, const Problem& p) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Problem problems[] = {{12544, 32, 16}, {12544, 16, 96},  {3136, 96, 24},   {3136, 24, 144}, {3136, 144, 24},
+  const Problem products[] = {{12544, 32, 16}, {12544, 16, 96},  {3136, 96, 24},   {3136, 24, 144}, {3136, 144, 24},
                               {784, 192, 32},  {784, 32, 192},   {196, 64, 384},   {196, 384, 64},  {196, 96, 576},
                               {196, 576, 96},  {49, 960, 160},   {49, 160, 960},   {49, 320, 1280}, {12544, 27, 32},
                               {3136, 576, 64}, {784, 1152, 128}, {196, 2304, 256}, {49, 4608, 512}, {128, 256, 1024},
                               {1, 1280, 1000}, {4, 512, 512},    {4096, 147, 3}};
+  const Depthwise depthwise[] = {{112, 32}, {56, 144}, {28, 192}, {14, 384}, {14, 576}, {7, 960}};
   const double cycle = CycleSeconds();
   printf("clock %.3f GHz\n", 1e-9 / cycle);
-  const Isa isas[] = {Isa::kX86Avx512, Isa::kX86Avx2, Isa::kArmNeon, Isa::kScalar};
-  for (Isa isa : isas) {
-    const GemmKernels* kernels = tealight::FindGemm(isa, 64);
-    if (isa != Isa::kScalar && kernels == tealight::FindGemm(Isa::kScalar, 64)) continue;
-    if (argc > 1 && strcmp(tealight::IsaName(isa), argv[1]) != 0) continue;
-    for (const Problem& p : problems) {
+  Isa isa = Isa::kScalar;
+  for (size_t i = 0; tealight::SupportedIsa(i, &isa); ++i) {
+    const char* name = tealight::IsaName(isa);
+    if (argc > 1 && strcmp(name, argv[1]) != 0) continue;
+    for (const Problem& p : products) {
       if (isa == Isa::kScalar && p.m * p.k * p.n > 10000000) continue;
       const double rate = MacsPerSecond(*tealight::FindGemm(isa, p.n), p);
-      printf("%-10s  %6zu x %5zu x %5zu  %6.2f MAC/cycle  %6.2f GMAC/s\n", tealight::IsaName(isa), p.m, p.k, p.n,
+      printf("%-10s  gemm %6zu x %5zu x %5zu  %6.2f MAC/cycle  %6.2f GMAC/s\n", name, p.m, p.k, p.n, rate * cycle,
+             rate * 1e-9);
+    }
+    for (const Depthwise& p : depthwise) {
+      const double rate = MacsPerSecond(*tealight::FindDwconv(isa), p);
+      printf("%-10s  dwconv 3x3 %4td x %4td x %4td  %6.2f MAC/cycle  %6.2f GMAC/s\n", name, p.side, p.side, p.c,
              rate * cycle, rate * 1e-9);
     }
   }
