@@ -155,13 +155,15 @@ def build(
     _check_target(target)
     chosen.step("import", 0, 1)
     source, digest = _identify(model)
-    graph = import_model(model, chosen.shapes)
+    remarks: list[str] = []
+    graph = import_model(model, chosen.shapes, remarks)
     graph.name = chosen.name
     nodes_imported = _count(graph)
     changes = optimise(graph, chosen.passes, chosen.progress)
     chosen.step("lower", 0, 1)
     emitted = emit(
         graph,
+        notes=[("", text) for text in remarks],
         labels=_labels(chosen.labels, graph),
         images=_images(chosen.image, graph),
         metadata={str(k): str(v) for k, v in chosen.metadata.items()},
@@ -176,8 +178,10 @@ def build(
     return _report(str(target), source, recipe, graph, nodes_imported, changes, emitted, len(data), seconds)
 
 
-def import_model(model: Any, shapes: Mapping[str, Sequence[int | str]] | None = None) -> Graph:
-    """Returns the graph of a source model, checked."""
+def import_model(
+    model: Any, shapes: Mapping[str, Sequence[int | str]] | None = None, remarks: list[str] | None = None
+) -> Graph:
+    """Returns the graph of a source model, checked; remarks get what differs from the model (dtypes, for example)."""
     if isinstance(model, tuple):
         raise ImportModelError("model: a pair of paths (Caffe2), expected an ONNX file; this version imports ONNX only")
     if not isinstance(model, (str, os.PathLike)) and not hasattr(model, "SerializeToString"):
@@ -187,7 +191,7 @@ def import_model(model: Any, shapes: Mapping[str, Sequence[int | str]] | None = 
         )
     from tealight.frontends import onnx as frontend
 
-    graph = frontend.load(model, shapes=shapes)
+    graph = frontend.load(model, shapes=shapes, notes=remarks)
     verify(graph)
     return graph
 

@@ -100,6 +100,14 @@ def test_shapes_fix_open_dims(tmp_path):
     assert report.is_static and report.inputs == ["x: float32[2, 3, 16, 16]"]
 
 
+def test_remarks_of_the_import_are_notes(tmp_path):
+    half = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT16, [2]) for n in "xy"]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "half", half[:1], half[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+    report = tealight.build(model, tmp_path / "half.tea")
+    assert ("", "input 'x' is float16: computed in float32") in report.notes
+
+
 def test_image_metadata(model, tmp_path):
     image = {"mean": [127.5] * 3, "scale": 1 / 127.5, "order": "BGR"}
     tealight.build(model, tmp_path / "cnn.tea", image=image, metadata={"author": "me"})

@@ -48,7 +48,7 @@ def if_(c: NodeContext) -> Sequence[Value | None]:
                 f"branches give {_types(results[0])} and {_types(results[1])}, expected the same dtypes and ranks",
                 "fix the input shapes with shapes={input: [..]}",
             )
-        c.scope.importer.note(f"If '{c.name}': the dim is taken to be 1 and squeezed; a run with another size fails")
+        c.scope.importer.note(f"If '{c.name}': the dim is taken to be 1 and squeezed; give shapes when it is not")
         return _inline_branch(c, branches[picked])
     outer = _unite_captures(scopes)
     for scope, values in zip(scopes, results, strict=True):
@@ -101,7 +101,7 @@ def _types(values: Sequence[Value]) -> str:
 def _squeezing(branches: Sequence[GraphProto]) -> int | None:
     """Returns the branch that squeezes a value where the other one keeps it, as exporters write squeeze(axis).
 
-    The size is dynamic, but what follows was written for one rank, and a reshape checks it in each run.
+    The size is dynamic, but what follows was written for one rank: that of the size for which there is a branch.
     """
     ops = [[n.op_type for n in b.node if n.op_type != "Constant"] for b in branches]
     for i in (0, 1):
