@@ -6,7 +6,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from tealight.report.summary import ProgramSummary, Row, Span, Summary
+from tealight.report.summary import ProgramSummary, Row, Span, Summary, by_op
 from tealight.report.tables import count_text, image_text, memory_rows, size_text, time_text
 
 _WIDTH, _HEIGHT = 960, 320
@@ -89,6 +89,7 @@ def _program(program: ProgramSummary, summary: Summary) -> str:
         parts.append("<h2>Memory plan</h2>" + memory_picture(program))
     if any(r.min_ns is not None for r in program.rows):
         parts.append("<h2>Time per instruction</h2>" + time_picture(program.rows))
+    parts.append("<h2>By op</h2>" + _totals(program.rows))
     parts.append("<h2>Instructions</h2>" + _instructions(program.rows))
     return "\n".join(parts)
 
@@ -143,6 +144,16 @@ def colour(op: str) -> str:
     """Returns a colour for an op, the same on every host."""
     hue = sum(ord(c) * (i + 7) for i, c in enumerate(op)) * 47 % 360
     return f"hsl({hue} 55% 58%)"
+
+
+def _totals(rows: Sequence[Row]) -> str:
+    lines = ["<tr><th></th><th>op</th><th class=n>count</th><th class=n>MACs</th><th class=n>weights</th>"
+             "<th class=n>time</th></tr>"]  # fmt: skip
+    for t in by_op(rows):
+        numbers = (str(t.count), count_text(t.macs), size_text(t.weight_bytes), time_text(t.min_ns))
+        swatch = f"<td style='background:{colour(t.op)};width:1rem'></td>"
+        lines.append(f"<tr>{swatch}<td>{_text(t.op)}</td>{''.join(f'<td class=n>{n}</td>' for n in numbers)}</tr>")
+    return f"<table>{''.join(lines)}</table>"
 
 
 def _instructions(rows: Sequence[Row]) -> str:

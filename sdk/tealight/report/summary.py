@@ -247,6 +247,30 @@ def _lower_bound(spans: Sequence[Span], steps: int) -> int:
     return best
 
 
+@dataclasses.dataclass
+class OpTotal:
+    """All instructions of one op together."""
+
+    op: str
+    count: int
+    macs: int
+    weight_bytes: int
+    min_ns: int | None
+
+
+def by_op(rows: Sequence[Row]) -> list[OpTotal]:
+    """Returns the totals by op: the slowest first where times were measured, else the one with most MACs."""
+    totals: dict[str, OpTotal] = {}
+    for r in rows:
+        t = totals.setdefault(r.op, OpTotal(r.op, 0, 0, 0, None))
+        t.count += 1
+        t.macs += r.macs or 0
+        t.weight_bytes += r.weight_bytes
+        if r.min_ns is not None:
+            t.min_ns = (t.min_ns or 0) + r.min_ns
+    return sorted(totals.values(), key=lambda t: (-(t.min_ns or 0), -t.macs, -t.count, t.op))
+
+
 def add_times(summary: Summary, rows: Sequence[Any]) -> None:
     """Fills in the times of a session's profile() for the first entry point."""
     if not summary.programs:

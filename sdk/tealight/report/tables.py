@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tealight.report.summary import ProgramSummary, Row, Summary
+from tealight.report.summary import ProgramSummary, Row, Summary, by_op
 
 
 def size_text(n: int | None) -> str:
@@ -91,6 +91,7 @@ def print_program(console: Console, program: ProgramSummary, summary: Summary) -
     rows.append(("multiply-adds", count_text(program.macs) or "0"))
     pairs(console, f"{kind} {program.name}", rows)
     console.print(instruction_table(program.rows))
+    console.print(op_table(program.rows))
 
 
 def memory_rows(program: ProgramSummary, summary: Summary | None) -> list[tuple[str, str]]:
@@ -135,6 +136,21 @@ def instruction_table(rows: Sequence[Row]) -> Table:
             speed = f"{r.macs / r.min_ns:.1f}" if r.macs and r.min_ns else ""
             cells += [time_text(r.min_ns), speed]
         table.add_row(*map(escape, [*cells, r.name]))
+    return table
+
+
+def op_table(rows: Sequence[Row]) -> Table:
+    """Returns the table of totals by op."""
+    totals = by_op(rows)
+    whole = sum(t.min_ns or 0 for t in totals)
+    table = Table("op", title="by op", title_justify="left")
+    for name in ("count", "MACs", "weights", *(("time", "share") if whole else ())):
+        table.add_column(name, justify="right")
+    for t in totals:
+        cells = [t.op, str(t.count), count_text(t.macs), size_text(t.weight_bytes) if t.weight_bytes else ""]
+        if whole:
+            cells += [time_text(t.min_ns), f"{100 * (t.min_ns or 0) / whole:.1f} %"]
+        table.add_row(*cells)
     return table
 
 

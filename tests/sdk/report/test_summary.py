@@ -5,7 +5,7 @@ from graph_builder import Build
 
 from tealight.bundle import writer
 from tealight.lower.emit import emit
-from tealight.report.summary import summarize
+from tealight.report.summary import Row, by_op, summarize
 
 
 def save(b: Build, path):
@@ -26,6 +26,14 @@ def test_static_program(tmp_path):
     assert 0 < program.arena_lower_bound <= program.arena_bytes
     assert all(s.offset + s.size <= program.arena_bytes for s in program.spans)
     assert summary.file == "m.tea" and summary.to_json()["programs"][0]["rows"][1]["op"] == "unary"
+
+
+def test_totals_by_op():
+    rows = [Row(i, op, "", [], [], "", 4, 0, macs, "cpu", ns) for i, (op, macs, ns) in enumerate([
+        ("conv2d", 100, 7), ("unary", None, 9), ("conv2d", 50, 8)])]  # fmt: skip
+    assert [(t.op, t.count, t.macs, t.weight_bytes, t.min_ns) for t in by_op(rows)] == [
+        ("conv2d", 2, 150, 8, 15), ("unary", 1, 0, 4, 9),
+    ]  # fmt: skip
 
 
 def test_open_shapes_have_no_sizes(tmp_path):
