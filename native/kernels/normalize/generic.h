@@ -1,88 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bodies of NormalizeKernels over the SIMD wrapper; see normalize.h.
-#include "kernels/elementwise/math.h"
 #include "kernels/normalize/normalize.h"
+#include "kernels/normalize/rows.h"
 
 namespace tealight {
 namespace TL_ISA {
 namespace {
 
-TL_INLINE F32 LoadUpTo(const float* p, size_t count, F32 fill) {
-  return count == kLanes ? Load(p) : LoadPartial(p, count, fill);
-}
-TL_INLINE void StoreUpTo(float* p, F32 x, size_t count) {
-  if (count == kLanes) {
-    Store(p, x);
-  } else {
-    StorePartial(p, x, count);
-  }
-}
-// The last n mod 16 elements of a row as 16 lanes; they stay in registers between the passes over the row.
-TL_INLINE size_t TailCount(size_t n, size_t v) {  // of vector v
-  const size_t left = n % 16, first = v * kLanes;
-  return left <= first ? 0 : left - first < kLanes ? left - first : kLanes;
-}
-TL_INLINE Lanes16 LoadTail(const float* p, size_t n, F32 fill) {
-  Lanes16 r;
-  for (size_t v = 0; v < Lanes16::kVectors; ++v) {
-    const size_t count = TailCount(n, v);
-    r.v[v] = count == 0 ? fill : LoadUpTo(p + (n - n % 16) + v * kLanes, count, fill);
-  }
-  return r;
-}
-TL_INLINE void StoreTail(float* p, size_t n, const Lanes16& x) {
-  for (size_t v = 0; v < Lanes16::kVectors; ++v) {
-    const size_t count = TailCount(n, v);
-    if (count != 0) StoreUpTo(p + (n - n % 16) + v * kLanes, x.v[v], count);
-  }
-}
-// x with +0 in the lanes past the row's end.
-TL_INLINE Lanes16 KeepTail(Lanes16 x, size_t n) {
-  constexpr float kIndex[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  const F32 end = Splat(static_cast<float>(n % 16));
-  for (size_t v = 0; v < Lanes16::kVectors; ++v) x.v[v] = Select(CmpLt(Load(kIndex + v * kLanes), end), x.v[v], Zero());
-  return x;
-}
-// f(vector of the lanes, first element) over all but the tail, in ascending order.
-template <typename F>
-TL_INLINE void ForWhole(size_t n, const F& f) {
-  for (size_t i = 0; i + 16 <= n; i += 16) {
-    for (size_t v = 0; v < Lanes16::kVectors; ++v) f(v, i + v * kLanes);
-  }
-}
-template <typename F>
-TL_INLINE Lanes16 ForLanes(const F& f) {
-  Lanes16 r;
-  for (size_t v = 0; v < Lanes16::kVectors; ++v) r.v[v] = f(v);
-  return r;
-}
-
 void Softmax(bool is_log, size_t n, const float* x, float* y) {
-  Lanes16 top = LoadTail(x, n, Splat(-__builtin_inff()));
-  ForWhole(n, [&](size_t v, size_t i) { top.v[v] = Max(top.v[v], Load(x + i)); });
-  const F32 max = Splat(ReduceMax(top));
-  Lanes16 tail = LoadTail(x, n, max);
-  tail = ForLanes([&](size_t v) { return Sub(tail.v[v], max); });
-  Lanes16 e = KeepTail(ForLanes([&](size_t v) { return ExpScaled(tail.v[v]); }), n);
-  // The tail is the last to be added, as its elements come last.
-  Lanes16 sums = SplatLanes16(0.0f);
-  if (is_log) {
-    ForWhole(n, [&](size_t v, size_t i) { sums.v[v] = Add(sums.v[v], ExpScaled(Sub(Load(x + i), max))); });
-    sums = ForLanes([&](size_t v) { return Add(sums.v[v], e.v[v]); });
-    const F32 shift = Log(Mul(Splat(ReduceAdd(sums)), Splat(1.0f / kExpScale)));
-    ForWhole(n, [&](size_t, size_t i) { Store(y + i, Sub(Sub(Load(x + i), max), shift)); });
-    StoreTail(y, n, ForLanes([&](size_t v) { return Sub(tail.v[v], shift); }));
-    return;
-  }
-  ForWhole(n, [&](size_t v, size_t i) {
-    const F32 value = ExpScaled(Sub(Load(x + i), max));
-    Store(y + i, value);
-    sums.v[v] = Add(sums.v[v], value);
-  });
-  sums = ForLanes([&](size_t v) { return Add(sums.v[v], e.v[v]); });
-  const F32 scale = Splat(1.0f / ReduceAdd(sums));
-  ForWhole(n, [&](size_t, size_t i) { Store(y + i, Mul(Load(y + i), scale)); });
-  StoreTail(y, n, ForLanes([&](size_t v) { return Mul(e.v[v], scale); }));
+  const auto load = [x](size_t i) { return Load(x + i); };
+  const Lanes16 tail = LoadTail(x, n, Zero());
+  if (!is_log) return SoftmaxRow(n, load, tail, y);
+  F32 max;
+  Lanes16 e;
+  const F32 shift = Log(Mul(Splat(SoftmaxSum(n, load, tail, false, y, &max, &e)), Splat(1.0f / kExpScale)));
+  ForWhole(n, [&](size_t, size_t i) { Store(y + i, Sub(Sub(Load(x + i), max), shift)); });
+  StoreTail(y, n, ForLanes([&](size_t v) { return Sub(Sub(tail.v[v], max), shift); }));
 }
 
 void SoftmaxColumns(bool is_log, size_t rows, size_t n, size_t stride, const float* x, float* y, float* scratch) {

@@ -15,6 +15,7 @@ struct State {
   size_t batches, s, t, d, e;
   size_t blocks, max_rows;  // blocks of rows per head
   size_t packed_floats;     // of the thread's scratch, before the scores
+  size_t row_floats;        // of the scores, whole vectors: a row's end and the next one share no cache line
   float scale;
   int rank;  // of the leading dims
   int64_t dims[kMaxRank];
@@ -98,8 +99,9 @@ Status Prepare(OpContext& context) {
   // The keys are packed once per block: cut heads only where there are too few for the threads.
   const size_t wanted = context.num_threads() == 1 ? 1 : CeilDiv(3 * context.num_threads(), Most(s->batches, 1));
   s->blocks = Most(1, Least(wanted, CeilDiv(s->s, 2 * s->max_rows)));
-  s->packed_floats = CeilDiv(s->t, kGemmPanel) * kGemmPanel * s->d;
-  context.RequestScratch(0, (s->packed_floats + s->max_rows * s->t) * sizeof(float));
+  s->row_floats = CeilDiv(s->t, kGemmPanel) * kGemmPanel;
+  s->packed_floats = s->row_floats * s->d;
+  context.RequestScratch(0, (s->packed_floats + s->max_rows * s->row_floats) * sizeof(float));
   return Status::Ok();
 }
 
@@ -122,14 +124,14 @@ void RunTile(const OpContext& context, const State& s, const Head& head, size_t 
   SetPackedRhs(packed, s.d, {0, 0, 0, s.t}, &args);
   args.run = s.d;
   args.dst = scores;
-  args.dst_stride = s.t;
+  args.dst_stride = s.row_floats;
   for (size_t i = 0; i < m; ++i) rows[i] = head.q + (begin + i) * s.d;
   s.score_gemm->tile(rows, m, args);
 
   const AttentionKernels& kernels = *FindAttention(context.isa());
   for (size_t i = 0; i < m; ++i) {
     const float* mask = head.mask != nullptr ? head.mask + static_cast<int64_t>(begin + i) * s.mask_row : nullptr;
-    kernels.softmax(scores + i * s.t, s.t, s.scale, mask, static_cast<size_t>(s.mask_column));
+    kernels.softmax(scores + i * s.row_floats, s.t, s.scale, mask, static_cast<size_t>(s.mask_column));
   }
 
   args.rhs = head.v;
@@ -140,7 +142,7 @@ void RunTile(const OpContext& context, const State& s, const Head& head, size_t 
   args.run = s.t;
   args.dst = head.y + begin * s.e;
   args.dst_stride = s.e;
-  for (size_t i = 0; i < m; ++i) rows[i] = scores + i * s.t;
+  for (size_t i = 0; i < m; ++i) rows[i] = scores + i * s.row_floats;
   s.value_gemm->tile(rows, m, args);
 }
 
