@@ -38,3 +38,17 @@ def dynamic_graph() -> Graph:
     x = g.add_input("x", TensorType(FLOAT, ("n", 4)))
     g.outputs = g.add("reshape", [x, g.constant(np.array([-1, 2], np.int64), "shape")], name="flat", outputs=["y"])
     return g
+
+
+def endless_graph() -> Graph:
+    """A loop that never ends by itself: x turned for ever."""
+    body = Graph("body")
+    body.add_input("i", TensorType(DType.INT64, ()))
+    going = body.add_input("going", TensorType(DType.BOOL, ()))
+    v = body.add_input("v", TensorType(FLOAT, (4, 4)))
+    body.outputs = [going, *body.add("transpose", [v], {"perm": [1, 0]}, name="turn", outputs=["w"])]
+    g = Graph("main")
+    x = g.add_input("x", TensorType(FLOAT, (4, 4)))
+    go = g.constant(np.array(True), "go")
+    g.outputs = g.add("loop", [None, go, x], {"carried": 1}, name="loop", outputs=["y"], subgraphs={"body": body})
+    return g

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
-from sdk.small_graphs import dynamic_graph, small_bundle
+from sdk.small_graphs import dynamic_graph, endless_graph, small_bundle
 
 import tealight
 from tealight.bundle import writer
@@ -125,6 +126,18 @@ def test_deadline(path, native):
         with pytest.raises(tealight.RuntimeFailure, match="deadline"):
             session.run({"x": X}, deadline_ns=1)
         np.testing.assert_array_equal(session.run({"x": X}, deadline_ns=10**10)["y"], WANTED)
+
+
+def test_endless_run_ends_by_deadline_or_from_another_thread(native):
+    x = np.zeros((4, 4), np.float32)
+    with tealight.Session(writer.to_bytes(emit(endless_graph()).bundle)) as session:
+        with pytest.raises(tealight.RuntimeFailure, match="deadline"):
+            session.run({"x": x}, deadline_ns=20_000_000)
+        timer = threading.Timer(0.05, session.cancel)
+        timer.start()
+        with pytest.raises(tealight.RuntimeFailure, match="cancel"):
+            session.run({"x": x}, deadline_ns=30 * 10**9)
+        timer.join()
 
 
 def test_profile(path, native):
