@@ -25,6 +25,7 @@ from tealight.passes.recognise_norms import recognise_norms
 from tealight.passes.refine_types import refine_types
 from tealight.passes.remove_dead_code import remove_dead_code
 from tealight.passes.remove_identity import remove_identity
+from tealight.passes.share_attention_heads import share_attention_heads
 from tealight.passes.simplify_arithmetic import simplify_arithmetic
 from tealight.passes.simplify_movement import simplify_movement
 from tealight.passes.simplify_shapes import simplify_shapes
@@ -63,6 +64,7 @@ PIPELINE: list[Pass] = [
     merge_common_subexpressions,
     fold_constants,
     remove_dead_code,
+    share_attention_heads,  # the movement around it is short now
     # 5. Fusion into layers: constants first (they cost nothing), then the residual, which is added before the
     #    activation.
     fold_pad,
