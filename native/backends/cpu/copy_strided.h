@@ -86,15 +86,24 @@ inline void Loop(const char* src, int64_t src_stride, char* dst, int64_t dst_str
 
 inline void CopyRuns(const char* src, int64_t src_stride, char* dst, int64_t dst_stride, int64_t n, int64_t run) {
   switch (run) {
-    case 1: return Loop<1>(src, src_stride, dst, dst_stride, n, run);
-    case 2: return Loop<2>(src, src_stride, dst, dst_stride, n, run);
-    case 4: return Loop<4>(src, src_stride, dst, dst_stride, n, run);
-    case 8: return Loop<8>(src, src_stride, dst, dst_stride, n, run);
-    case 12: return Loop<12>(src, src_stride, dst, dst_stride, n, run);
-    case 16: return Loop<16>(src, src_stride, dst, dst_stride, n, run);
-    case 32: return Loop<32>(src, src_stride, dst, dst_stride, n, run);
-    case 64: return Loop<64>(src, src_stride, dst, dst_stride, n, run);
-    default: return Loop<0>(src, src_stride, dst, dst_stride, n, run);
+    case 1:
+      return Loop<1>(src, src_stride, dst, dst_stride, n, run);
+    case 2:
+      return Loop<2>(src, src_stride, dst, dst_stride, n, run);
+    case 4:
+      return Loop<4>(src, src_stride, dst, dst_stride, n, run);
+    case 8:
+      return Loop<8>(src, src_stride, dst, dst_stride, n, run);
+    case 12:
+      return Loop<12>(src, src_stride, dst, dst_stride, n, run);
+    case 16:
+      return Loop<16>(src, src_stride, dst, dst_stride, n, run);
+    case 32:
+      return Loop<32>(src, src_stride, dst, dst_stride, n, run);
+    case 64:
+      return Loop<64>(src, src_stride, dst, dst_stride, n, run);
+    default:
+      return Loop<0>(src, src_stride, dst, dst_stride, n, run);
   }
 }
 
@@ -137,6 +146,41 @@ inline bool FindTransposed(const StridedCopy& copy, int* src_dim, int* dst_dim) 
   return copy.dims[*src_dim] * copy.dims[*dst_dim] >= 16;
 }
 
+// Copies as blocked 2-d transposes over the two dims.
+inline void RunTransposed(const OpContext& context, StridedCopy copy, int src_dim, int dst_dim, const char* src,
+                          char* dst) {
+  const Transpose2d transpose = FindTranspose(context.isa())->by_log2_bytes[Log2Bytes(copy.run)];
+  const int64_t rows = copy.dims[dst_dim], row_stride = copy.src_strides[dst_dim];
+  const int64_t cols = copy.dims[src_dim], col_stride = copy.dst_strides[src_dim];
+  copy.Remove(src_dim > dst_dim ? src_dim : dst_dim);
+  copy.Remove(src_dim > dst_dim ? dst_dim : src_dim);
+  int64_t outer = 1;
+  for (int i = 0; i < copy.rank; ++i) outer *= copy.dims[i];
+  // Thin matrices get longer blocks, so that a block is always worth a call.
+  const int64_t row_step = cols < kBlockCols ? kBlockRows * ((kBlockCols + cols - 1) / cols) : kBlockRows;
+  const int64_t col_step = rows < kBlockRows ? kBlockCols * ((kBlockRows + rows - 1) / rows) : kBlockCols;
+  const int64_t row_blocks = (rows + row_step - 1) / row_step, col_blocks = (cols + col_step - 1) / col_step;
+  const int64_t blocks = row_blocks * col_blocks;
+  const int64_t block_elements = (rows < row_step ? rows : row_step) * (cols < col_step ? cols : col_step);
+  const size_t grain = static_cast<size_t>(1 + kBlockRows * kBlockCols / block_elements);
+  context.ParallelFor(static_cast<size_t>(outer * blocks), grain, [&](size_t, size_t begin, size_t end) {
+    Walk walk(copy, copy.rank, begin / static_cast<size_t>(blocks));
+    int64_t block = static_cast<int64_t>(begin % static_cast<size_t>(blocks));
+    for (size_t item = begin; item < end; ++item) {
+      const int64_t i = block / col_blocks * row_step, j = block % col_blocks * col_step;
+      const int64_t height = rows - i < row_step ? rows - i : row_step;
+      const int64_t width = cols - j < col_step ? cols - j : col_step;
+      transpose(src + walk.src + i * row_stride + j * copy.run, static_cast<ptrdiff_t>(row_stride),
+                dst + walk.dst + j * col_stride + i * copy.run, static_cast<ptrdiff_t>(col_stride),
+                static_cast<size_t>(height), static_cast<size_t>(width));
+      if (++block == blocks) {
+        block = 0;
+        walk.Next();
+      }
+    }
+  });
+}
+
 }  // namespace strided_copy
 
 /// Copies on the threads of the context.
@@ -146,39 +190,7 @@ inline void RunStridedCopy(const OpContext& context, StridedCopy copy, const voi
   char* dst = static_cast<char*>(dst_data);
   if (!Simplify(&copy)) return;
   int src_dim, dst_dim;
-  if (FindTransposed(copy, &src_dim, &dst_dim)) {
-    const Transpose2d transpose = FindTranspose(context.isa())->by_log2_bytes[Log2Bytes(copy.run)];
-    const int64_t rows = copy.dims[dst_dim], row_stride = copy.src_strides[dst_dim];
-    const int64_t cols = copy.dims[src_dim], col_stride = copy.dst_strides[src_dim];
-    copy.Remove(src_dim > dst_dim ? src_dim : dst_dim);
-    copy.Remove(src_dim > dst_dim ? dst_dim : src_dim);
-    int64_t outer = 1;
-    for (int i = 0; i < copy.rank; ++i) outer *= copy.dims[i];
-    // Thin matrices get longer blocks, so that a block is always worth a call.
-    const int64_t row_step = cols < kBlockCols ? kBlockRows * ((kBlockCols + cols - 1) / cols) : kBlockRows;
-    const int64_t col_step = rows < kBlockRows ? kBlockCols * ((kBlockRows + rows - 1) / rows) : kBlockCols;
-    const int64_t row_blocks = (rows + row_step - 1) / row_step, col_blocks = (cols + col_step - 1) / col_step;
-    const int64_t blocks = row_blocks * col_blocks;
-    const int64_t block_elements = (rows < row_step ? rows : row_step) * (cols < col_step ? cols : col_step);
-    const size_t grain = static_cast<size_t>(1 + kBlockRows * kBlockCols / block_elements);
-    context.ParallelFor(static_cast<size_t>(outer * blocks), grain, [&](size_t, size_t begin, size_t end) {
-      Walk walk(copy, copy.rank, begin / static_cast<size_t>(blocks));
-      int64_t block = static_cast<int64_t>(begin % static_cast<size_t>(blocks));
-      for (size_t item = begin; item < end; ++item) {
-        const int64_t i = block / col_blocks * row_step, j = block % col_blocks * col_step;
-        const int64_t height = rows - i < row_step ? rows - i : row_step;
-        const int64_t width = cols - j < col_step ? cols - j : col_step;
-        transpose(src + walk.src + i * row_stride + j * copy.run, static_cast<ptrdiff_t>(row_stride),
-                  dst + walk.dst + j * col_stride + i * copy.run, static_cast<ptrdiff_t>(col_stride),
-                  static_cast<size_t>(height), static_cast<size_t>(width));
-        if (++block == blocks) {
-          block = 0;
-          walk.Next();
-        }
-      }
-    });
-    return;
-  }
+  if (FindTransposed(copy, &src_dim, &dst_dim)) return RunTransposed(context, copy, src_dim, dst_dim, src, dst);
   if (copy.rank == 0) {
     const size_t bytes = static_cast<size_t>(copy.run), chunk = static_cast<size_t>(kChunkBytes);
     context.ParallelFor((bytes + chunk - 1) / chunk, 1, [&](size_t, size_t begin, size_t end) {

@@ -12,8 +12,8 @@ namespace tealight {
 struct PoolState {
   PoolArgs args;  // without the pointers
   ptrdiff_t images;
-  ptrdiff_t row_step, row_items;      // output rows of one item, items of one image
-  ptrdiff_t chunk_step, chunks;       // channels of one item, items of one row item
+  ptrdiff_t row_step, row_items;  // output rows of one item, items of one image
+  ptrdiff_t chunk_step, chunks;   // channels of one item, items of one row item
 };
 
 constexpr int64_t kPoolLimit = int64_t{1} << 30;  // of a size or a window, so that sums fit
@@ -33,7 +33,8 @@ inline Status PreparePool(const OpContext& context, const ConvWindow& window, bo
   const int64_t values[] = {window.kh,  window.kw,   window.sh,     window.sw,    window.dh, window.dw,
                             window.top, window.left, window.bottom, window.right, x[1],      x[2]};
   for (int64_t value : values) {
-    if (value > kPoolLimit) return context.Error(TL_ERROR_INVALID_BUNDLE, "window or image of more than 2^30, expected less");
+    if (value > kPoolLimit)
+      return context.Error(TL_ERROR_INVALID_BUNDLE, "window or image of more than 2^30, expected less");
   }
   if (window.kh * window.kw > kPoolLimit || (window.kh - 1) * window.dh > kPoolLimit ||
       (window.kw - 1) * window.dw > kPoolLimit) {

@@ -26,16 +26,20 @@ inline double SourceCoordinate(const ResizeAxis& a, schema::CoordinateMode mode,
   using Mode = schema::CoordinateMode;
   const double i = static_cast<double>(index), size = static_cast<double>(a.size), out = static_cast<double>(a.out);
   switch (mode) {
-    case Mode::align_corners: return a.out == 1 ? 0.0 : i * (size - 1) / (out - 1);
-    case Mode::asymmetric: return i / a.scale;
-    case Mode::tf_half_pixel_for_nn: return (i + 0.5) / a.scale;
+    case Mode::align_corners:
+      return a.out == 1 ? 0.0 : i * (size - 1) / (out - 1);
+    case Mode::asymmetric:
+      return i / a.scale;
+    case Mode::tf_half_pixel_for_nn:
+      return (i + 0.5) / a.scale;
     case Mode::tf_crop_and_resize:
       if (a.out == 1) return 0.5 * (a.start + a.end) * (size - 1);
       return a.start * (size - 1) + i * (a.end - a.start) * (size - 1) / (out - 1);
     case Mode::pytorch_half_pixel:
       if (a.out == 1) return 0.0;
       break;
-    default: break;
+    default:
+      break;
   }
   const double x = (i + 0.5) / a.scale - 0.5;
   if (mode != Mode::half_pixel_symmetric) return x;
@@ -50,10 +54,14 @@ inline int32_t ClampIndex(double x, int64_t size) {
 
 inline double NearestCoordinate(double x, schema::NearestMode mode) {
   switch (mode) {
-    case schema::NearestMode::round_prefer_floor: return ceil(x - 0.5);
-    case schema::NearestMode::round_prefer_ceil: return floor(x + 0.5);
-    case schema::NearestMode::floor: return floor(x);
-    default: return ceil(x);
+    case schema::NearestMode::round_prefer_floor:
+      return ceil(x - 0.5);
+    case schema::NearestMode::round_prefer_ceil:
+      return floor(x + 0.5);
+    case schema::NearestMode::floor:
+      return floor(x);
+    default:
+      return ceil(x);
   }
 }
 

@@ -2,11 +2,6 @@
 // Depthwise convolution for arm_neon.
 #define TL_ISA arm_neon
 #include "kernels/dwconv/dwconv.h"
-
-#include "base/simd/vec.h"
-#if defined(__aarch64__)
-#include "kernels/dwconv/arm_neon_inorder.h"
-#endif
 #include "kernels/dwconv/generic.h"
 
 namespace tealight {

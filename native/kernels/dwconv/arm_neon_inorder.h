@@ -14,15 +14,16 @@ namespace {
 
 // Laid out for the loads of InOrderTiles. Offsets in bytes.
 struct InOrderArgs {
-  const float* rows[4];   // 0: input rows of the first tile, at its first column
-  size_t columns[5];      // 32: columns 1 to 5; outputs have the same columns
-  float* y[2];            // 72: output rows
-  size_t count;           // 88: tiles, at least 1
-  const float* weight;    // 96: nine vectors, 64 bytes apart
-  float limits[12];       // 104: vectors bias, lo, hi
+  const float* rows[4];  // 0: input rows of the first tile, at its first column
+  size_t columns[5];     // 32: columns 1 to 5; outputs have the same columns
+  float* y[2];           // 72: output rows
+  size_t count;          // 88: tiles, at least 1
+  const float* weight;   // 96: nine vectors, 64 bytes apart
+  float limits[12];      // 104: vectors bias, lo, hi
 };
 static_assert(sizeof(void*) == 8 && offsetof(InOrderArgs, limits) == 104, "the assembly counts on it");
 
+// clang-format off
 // A vector operation and what it pairs with.
 #define TL_START(sum, pair) "mov v" sum ".16b, v9.16b\n" pair "\n"
 #define TL_TAP(sum, x, w, pair) "fmla v" sum ".4s, v" x ".4s, v" w ".4s\n" pair "\n"
@@ -119,6 +120,8 @@ static_assert(sizeof(void*) == 8 && offsetof(InOrderArgs, limits) == 104, "the a
   "x15", "x17", "x20", "x21", "x22", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11",   \
   "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26",       \
   "v27", "v28", "v29", "v30", "v31"
+
+// clang-format on
 
 // Runs args.count tiles. The last one loads its own first row again where the others load the next tile's.
 template <bool kClamp>

@@ -14,12 +14,15 @@ const DwconvKernels* FindDwconv(Isa isa) {
       return DwconvKernels_arm_neon();
 #endif
 #ifdef TL_HAVE_X86_AVX2
-    case Isa::kX86Avx2: return DwconvKernels_x86_avx2();
+    case Isa::kX86Avx2:
+      return DwconvKernels_x86_avx2();
 #endif
 #ifdef TL_HAVE_X86_AVX512
-    case Isa::kX86Avx512: return DwconvKernels_x86_avx512();
+    case Isa::kX86Avx512:
+      return DwconvKernels_x86_avx512();
 #endif
-    default: return DwconvKernels_scalar();
+    default:
+      return DwconvKernels_scalar();
   }
 }
 

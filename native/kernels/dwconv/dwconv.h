@@ -2,7 +2,8 @@
 // float32 depthwise convolution over channels-last images:
 //
 //   y[i, j, c] = clamp(chain(i, j, c) + residual[i, j, c])
-//   chain: acc = bias[c] (or +0); for a < kh, for b < kw: acc = fma(x[i * sh - top + a * dh, j * sw - left + b * dw, c],
+//   chain: acc = bias[c] (or +0); for a < kh, for b < kw: acc = fma(x[i * sh - top + a * dh, j * sw - left + b * dw,
+//   c],
 //          weight[c, a, b], acc); a tap outside of the image is left out
 //
 // One rounding per step, taps in row-major order: the same bits on every path, however rows, columns and channels are

@@ -3,6 +3,11 @@
 // kRows x 4 outputs of one vector of channels: each input vector is loaded once and feeds every output of the tile
 // that it touches, and the accumulators stay in registers. Borders need no padded copy: rows and columns outside of the
 // image are skipped. The general form takes any window, four outputs at a time.
+#include "base/simd/vec.h"
+#include "kernels/dwconv/dwconv.h"
+#if TL_SIMD == TL_SIMD_arm_neon && defined(__aarch64__)
+#include "kernels/dwconv/arm_neon_inorder.h"
+#endif
 
 #if TL_SIMD == TL_SIMD_scalar
 #define TL_UNROLL
@@ -43,14 +48,14 @@ TL_INLINE ptrdiff_t Offset(const Columns& columns, int j) {
 
 // What all tiles of one vector of channels share.
 struct Lane {
-  const float* weight;    // [taps] vectors, 16 elements apart
+  const float* weight;  // [taps] vectors, 16 elements apart
   F32 bias;
-  const float* bias_copy; // of the bias vector
+  const float* bias_copy;  // of the bias vector
   F32 lo, hi;
-  float* y;               // at the first channel of the vector
-  ptrdiff_t row, col;     // elements between rows and columns of y
+  float* y;            // at the first channel of the vector
+  ptrdiff_t row, col;  // elements between rows and columns of y
   bool clamp;
-  bool in_order;          // the core issues in order
+  bool in_order;  // the core issues in order
 };
 
 // A fresh copy of the bias. NEON cores have load ports to spare but not vector ports: there it is a load, which the
@@ -320,9 +325,11 @@ void RunOn(const DwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdi
       General(args, lane, row_begin, row_end, at, n);
 #if TL_SIMD != TL_SIMD_scalar
     } else if (k == 3) {
-      args.sh == 1 ? Strips<3, 1>(args, lane, row_begin, row_end, at) : Strips<3, 2>(args, lane, row_begin, row_end, at);
+      args.sh == 1 ? Strips<3, 1>(args, lane, row_begin, row_end, at)
+                   : Strips<3, 2>(args, lane, row_begin, row_end, at);
     } else {
-      args.sh == 1 ? Strips<5, 1>(args, lane, row_begin, row_end, at) : Strips<5, 2>(args, lane, row_begin, row_end, at);
+      args.sh == 1 ? Strips<5, 1>(args, lane, row_begin, row_end, at)
+                   : Strips<5, 2>(args, lane, row_begin, row_end, at);
 #endif
     }
   }

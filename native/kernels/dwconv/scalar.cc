@@ -2,8 +2,6 @@
 // Depthwise convolution for scalar.
 #define TL_ISA scalar
 #include "kernels/dwconv/dwconv.h"
-
-#include "base/simd/vec.h"
 #include "kernels/dwconv/generic.h"
 
 namespace tealight {

@@ -2,8 +2,6 @@
 // Depthwise convolution for x86_avx512.
 #define TL_ISA x86_avx512
 #include "kernels/dwconv/dwconv.h"
-
-#include "base/simd/vec.h"
 #include "kernels/dwconv/generic.h"
 
 namespace tealight {

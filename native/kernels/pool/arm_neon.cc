@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling for arm_neon.
 #define TL_ISA arm_neon
-#include "kernels/pool/pool.h"
-
-#include "base/simd/vec.h"
 #include "kernels/pool/generic.h"
+#include "kernels/pool/pool.h"
 
 namespace tealight {
 

@@ -2,6 +2,8 @@
 // The pooling kernels of kernels/pool/pool.h, vectorised over channels. Max with stride 1 and windows of 3 or 5 has a
 // form of its own: two output rows share the maxima of their common rows, and a column's maximum is kept for the next
 // windows that hold it.
+#include "base/simd/vec.h"
+#include "kernels/pool/pool.h"
 
 #define TL_UNROLL _Pragma("GCC unroll 16")
 
@@ -65,7 +67,8 @@ void AverageRun(const PoolArgs& a, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdi
 
 // kCount vectors of channels at x, the last one with n elements.
 template <int kCount>
-TL_INLINE void MaxWindow(const Window& window, ptrdiff_t row_step, ptrdiff_t col_step, ptrdiff_t c, size_t n, float* y) {
+TL_INLINE void MaxWindow(const Window& window, ptrdiff_t row_step, ptrdiff_t col_step, ptrdiff_t c, size_t n,
+                         float* y) {
   F32 acc[kCount];
   TL_UNROLL for (int k = 0; k < kCount; ++k) acc[k] = Splat(-__builtin_inff());
   for (ptrdiff_t q = window.col_first; q < window.col_last; ++q) {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling for x86_avx2.
 #define TL_ISA x86_avx2
-#include "kernels/pool/pool.h"
-
-#include "base/simd/vec.h"
 #include "kernels/pool/generic.h"
+#include "kernels/pool/pool.h"
 
 namespace tealight {
 

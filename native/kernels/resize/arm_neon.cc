@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resampling for arm_neon.
 #define TL_ISA arm_neon
-#include "kernels/resize/resize.h"
-
-#include "base/simd/vec.h"
 #include "kernels/resize/generic.h"
+#include "kernels/resize/resize.h"
 
 namespace tealight {
 

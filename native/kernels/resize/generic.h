@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The resampling kernels of kernels/resize/resize.h. Two taps (linear) and four (cubic) have loops of their own.
+#include "base/simd/vec.h"
+#include "kernels/resize/resize.h"
 
 namespace tealight {
 namespace TL_ISA {
@@ -30,9 +32,12 @@ TL_INLINE void RowsOf(const float* const* rows, const float* weight, size_t taps
 
 void Rows(const float* const* rows, const float* weight, size_t taps, size_t n, float* y) {
   switch (taps) {
-    case 2: return RowsOf<2>(rows, weight, taps, n, y);
-    case 4: return RowsOf<4>(rows, weight, taps, n, y);
-    default: return RowsOf<0>(rows, weight, taps, n, y);
+    case 2:
+      return RowsOf<2>(rows, weight, taps, n, y);
+    case 4:
+      return RowsOf<4>(rows, weight, taps, n, y);
+    default:
+      return RowsOf<0>(rows, weight, taps, n, y);
   }
 }
 
@@ -61,9 +66,12 @@ TL_INLINE void ColumnsOf(const float* x, const int32_t* index, const float* weig
 
 void Columns(const float* x, const int32_t* index, const float* weight, size_t taps, size_t n, size_t inner, float* y) {
   switch (taps) {
-    case 2: return ColumnsOf<2>(x, index, weight, taps, n, inner, y);
-    case 4: return ColumnsOf<4>(x, index, weight, taps, n, inner, y);
-    default: return ColumnsOf<0>(x, index, weight, taps, n, inner, y);
+    case 2:
+      return ColumnsOf<2>(x, index, weight, taps, n, inner, y);
+    case 4:
+      return ColumnsOf<4>(x, index, weight, taps, n, inner, y);
+    default:
+      return ColumnsOf<0>(x, index, weight, taps, n, inner, y);
   }
 }
 

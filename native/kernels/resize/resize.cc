@@ -7,15 +7,19 @@ namespace tealight {
 const ResizeKernels* FindResize(Isa isa) {
   switch (isa) {
 #ifdef TL_HAVE_ARM_NEON
-    case Isa::kArmNeon: return ResizeKernels_arm_neon();
+    case Isa::kArmNeon:
+      return ResizeKernels_arm_neon();
 #endif
 #ifdef TL_HAVE_X86_AVX2
-    case Isa::kX86Avx2: return ResizeKernels_x86_avx2();
+    case Isa::kX86Avx2:
+      return ResizeKernels_x86_avx2();
 #endif
 #ifdef TL_HAVE_X86_AVX512
-    case Isa::kX86Avx512: return ResizeKernels_x86_avx512();
+    case Isa::kX86Avx512:
+      return ResizeKernels_x86_avx512();
 #endif
-    default: return ResizeKernels_scalar();
+    default:
+      return ResizeKernels_scalar();
   }
 }
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resampling for x86_avx512.
 #define TL_ISA x86_avx512
-#include "kernels/resize/resize.h"
-
-#include "base/simd/vec.h"
 #include "kernels/resize/generic.h"
+#include "kernels/resize/resize.h"
 
 namespace tealight {
 

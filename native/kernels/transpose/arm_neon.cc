@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transposes for arm_neon.
 #define TL_ISA arm_neon
-#include "kernels/transpose/transpose.h"
-
 #include "kernels/transpose/generic.h"
+#include "kernels/transpose/transpose.h"
 
 namespace tealight {
 

@@ -15,6 +15,8 @@
 #include <arm_neon.h>
 #endif
 
+#include "kernels/transpose/transpose.h"
+
 namespace tealight {
 namespace TL_ISA {
 namespace {
@@ -39,9 +41,8 @@ using Register = __m512i;
 inline Register LoadSubs(const char* p, ptrdiff_t s) {
   const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i*)p)),
                                               _mm_loadu_si128((const __m128i*)(p + s)), 1);
-  const __m256i high =
-      _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i*)(p + 2 * s))),
-                              _mm_loadu_si128((const __m128i*)(p + 3 * s)), 1);
+  const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i*)(p + 2 * s))),
+                                               _mm_loadu_si128((const __m128i*)(p + 3 * s)), 1);
   return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 inline void StoreSubs(char* p, Register v) { _mm512_storeu_si512(p, v); }
@@ -80,14 +81,22 @@ inline uint16x8_t As16(Register v) { return vreinterpretq_u16_u8(v); }
 inline uint32x4_t As32(Register v) { return vreinterpretq_u32_u8(v); }
 inline uint64x2_t As64(Register v) { return vreinterpretq_u64_u8(v); }
 inline Register ZipLow(Register a, Register b, uint8_t) { return vzipq_u8(a, b).val[0]; }
-inline Register ZipLow(Register a, Register b, uint16_t) { return vreinterpretq_u8_u16(vzipq_u16(As16(a), As16(b)).val[0]); }
-inline Register ZipLow(Register a, Register b, uint32_t) { return vreinterpretq_u8_u32(vzipq_u32(As32(a), As32(b)).val[0]); }
+inline Register ZipLow(Register a, Register b, uint16_t) {
+  return vreinterpretq_u8_u16(vzipq_u16(As16(a), As16(b)).val[0]);
+}
+inline Register ZipLow(Register a, Register b, uint32_t) {
+  return vreinterpretq_u8_u32(vzipq_u32(As32(a), As32(b)).val[0]);
+}
 inline Register ZipLow(Register a, Register b, uint64_t) {
   return vreinterpretq_u8_u64(vcombine_u64(vget_low_u64(As64(a)), vget_low_u64(As64(b))));
 }
 inline Register ZipHigh(Register a, Register b, uint8_t) { return vzipq_u8(a, b).val[1]; }
-inline Register ZipHigh(Register a, Register b, uint16_t) { return vreinterpretq_u8_u16(vzipq_u16(As16(a), As16(b)).val[1]); }
-inline Register ZipHigh(Register a, Register b, uint32_t) { return vreinterpretq_u8_u32(vzipq_u32(As32(a), As32(b)).val[1]); }
+inline Register ZipHigh(Register a, Register b, uint16_t) {
+  return vreinterpretq_u8_u16(vzipq_u16(As16(a), As16(b)).val[1]);
+}
+inline Register ZipHigh(Register a, Register b, uint32_t) {
+  return vreinterpretq_u8_u32(vzipq_u32(As32(a), As32(b)).val[1]);
+}
 inline Register ZipHigh(Register a, Register b, uint64_t) {
   return vreinterpretq_u8_u64(vcombine_u64(vget_high_u64(As64(a)), vget_high_u64(As64(b))));
 }
@@ -122,12 +131,12 @@ inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t c
     const __m128 a = _mm_loadu_ps((const float*)(src + j * 4));
     const __m128 b = _mm_loadu_ps((const float*)(src + stride + j * 4));
     const __m128 c = _mm_loadu_ps((const float*)(src + 2 * stride + j * 4));
-    const __m128 ab = _mm_unpacklo_ps(a, b);               // a0 b0 a1 b1
-    const __m128 bc = _mm_shuffle_ps(b, c, 0x55);          // b1 b1 c1 c1
-    const __m128 ca = _mm_shuffle_ps(c, a, 0x50);          // c0 c0 a1 a1
-    const __m128 ab2 = _mm_unpackhi_ps(a, b);              // a2 b2 a3 b3
-    const __m128 ca2 = _mm_shuffle_ps(c, a, 0xFA);         // c2 c2 a3 a3 (with c2 c2 = lanes 2 2)
-    const __m128 bc2 = _mm_unpackhi_ps(b, c);              // b2 c2 b3 c3
+    const __m128 ab = _mm_unpacklo_ps(a, b);        // a0 b0 a1 b1
+    const __m128 bc = _mm_shuffle_ps(b, c, 0x55);   // b1 b1 c1 c1
+    const __m128 ca = _mm_shuffle_ps(c, a, 0x50);   // c0 c0 a1 a1
+    const __m128 ab2 = _mm_unpackhi_ps(a, b);       // a2 b2 a3 b3
+    const __m128 ca2 = _mm_shuffle_ps(c, a, 0xFA);  // c2 c2 a3 a3 (with c2 c2 = lanes 2 2)
+    const __m128 bc2 = _mm_unpackhi_ps(b, c);       // b2 c2 b3 c3
     _mm_storeu_ps((float*)(dst + j * 12), _mm_shuffle_ps(ab, ca, 0x84));
     _mm_storeu_ps((float*)(dst + j * 12 + 16), _mm_shuffle_ps(bc, ab2, 0x48));
     _mm_storeu_ps((float*)(dst + j * 12 + 32), _mm_shuffle_ps(ca2, bc2, 0xE8));

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transposes for scalar.
 #define TL_ISA scalar
-#include "kernels/transpose/transpose.h"
-
 #include "kernels/transpose/generic.h"
+#include "kernels/transpose/transpose.h"
 
 namespace tealight {
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transposes for x86_avx2.
 #define TL_ISA x86_avx2
-#include "kernels/transpose/transpose.h"
-
 #include "kernels/transpose/generic.h"
+#include "kernels/transpose/transpose.h"
 
 namespace tealight {
 

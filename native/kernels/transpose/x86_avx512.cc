@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transposes for x86_avx512.
 #define TL_ISA x86_avx512
-#include "kernels/transpose/transpose.h"
-
 #include "kernels/transpose/generic.h"
+#include "kernels/transpose/transpose.h"
 
 namespace tealight {
 

@@ -13,8 +13,8 @@ struct Case {
   int h, w, c, k, stride, dilation, pad;
   bool count_pad;
 };
-const Case kCases[] = {{8, 8, 16, 2, 2, 1, 0, false}, {11, 13, 67, 3, 2, 1, 1, true},  {10, 9, 35, 5, 1, 1, 2, false},
-                       {9, 9, 130, 3, 1, 1, 1, true}, {3, 2, 5, 13, 1, 1, 6, false},   {9, 9, 7, 3, 1, 2, 2, false},
+const Case kCases[] = {{8, 8, 16, 2, 2, 1, 0, false}, {11, 13, 67, 3, 2, 1, 1, true}, {10, 9, 35, 5, 1, 1, 2, false},
+                       {9, 9, 130, 3, 1, 1, 1, true}, {3, 2, 5, 13, 1, 1, 6, false},  {9, 9, 7, 3, 1, 2, 2, false},
                        {7, 7, 70, 7, 7, 1, 0, false}, {5, 1, 17, 3, 1, 1, 1, true}};
 
 // Max column by column, mean row by row.

@@ -10,7 +10,8 @@ namespace tealight {
 namespace {
 
 TEST(Transpose, MovesEveryElementAndNoOtherByte) {
-  const size_t shapes[][2] = {{3, 37}, {37, 3}, {3, 3}, {16, 16}, {64, 64}, {33, 70}, {70, 33}, {1, 9}, {9, 1}, {17, 16}, {200, 5}};
+  const size_t shapes[][2] = {{3, 37},  {37, 3}, {3, 3}, {16, 16}, {64, 64}, {33, 70},
+                              {70, 33}, {1, 9},  {9, 1}, {17, 16}, {200, 5}};
   for (Isa isa : AllPaths()) {
     for (size_t log2 = 0; log2 < 4; ++log2) {
       for (const auto& shape : shapes) {
@@ -21,7 +22,7 @@ TEST(Transpose, MovesEveryElementAndNoOtherByte) {
           std::vector<unsigned char> src(rows * src_stride), dst(cols * dst_stride, 0x55);
           for (unsigned char& v : src) v = static_cast<unsigned char>(values.Next() >> 24);
           FindTranspose(isa)->by_log2_bytes[log2](src.data(), static_cast<ptrdiff_t>(src_stride), dst.data(),
-                                                 static_cast<ptrdiff_t>(dst_stride), rows, cols);
+                                                  static_cast<ptrdiff_t>(dst_stride), rows, cols);
           size_t wrong = 0;
           for (size_t i = 0; i < rows; ++i) {
             for (size_t j = 0; j < cols; ++j) {

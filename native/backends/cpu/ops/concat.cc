@@ -13,7 +13,8 @@ Status Prepare(OpContext& context) {
   const Tensor* first = context.input(0);
   if (first == nullptr) return context.Error(TL_ERROR_INVALID_BUNDLE, "operands: 0, expected at least 1");
   if (DTypeSize(first->dtype) == 0) {
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "operand: %s, expected a dtype of whole bytes", DTypeName(first->dtype));
+    return context.Error(TL_ERROR_INVALID_BUNDLE, "operand: %s, expected a dtype of whole bytes",
+                         DTypeName(first->dtype));
   }
   Shape shape = first->shape;
   int axis = context.attributes<schema::Concat>().axis();
@@ -24,7 +25,8 @@ Status Prepare(OpContext& context) {
   for (int i = 1; i < context.num_inputs(); ++i) {
     const Tensor* x = context.input(i);
     if (x == nullptr || x->dtype != first->dtype || x->shape.rank != shape.rank) {
-      return context.Error(TL_ERROR_INVALID_BUNDLE, "operand %d: another dtype or rank, expected those of operand 0", i);
+      return context.Error(TL_ERROR_INVALID_BUNDLE, "operand %d: another dtype or rank, expected those of operand 0",
+                           i);
     }
     for (int d = 0; d < shape.rank; ++d) {
       if (d != axis && x->shape[d] != shape[d]) {

@@ -12,9 +12,9 @@ struct State {
   const DwconvKernels* kernels;
   FusedActivation activation;
   ptrdiff_t images;
-  ptrdiff_t row_step;                // output rows of one item
-  ptrdiff_t row_items, chunks;       // items of one image: row_items * chunks
-  ptrdiff_t channel_blocks;          // whole blocks of 16 channels, at least 1; the last takes what is left
+  ptrdiff_t row_step;           // output rows of one item
+  ptrdiff_t row_items, chunks;  // items of one image: row_items * chunks
+  ptrdiff_t channel_blocks;     // whole blocks of 16 channels, at least 1; the last takes what is left
 };
 
 constexpr int64_t kLimit = int64_t{1} << 30;  // of a size or a window, so that sums fit

@@ -70,7 +70,8 @@ Status Prepare(OpContext& context) {
     return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and grid");
   }
   if (x->shape.rank != 4 || grid->shape.rank != 4 || grid->shape[3] != 2 || grid->shape[0] != x->shape[0]) {
-    return context.Error(TL_ERROR_WRONG_SHAPE, "operands of other shapes, expected x [n, h, w, c] and grid [n, oh, ow, 2]");
+    return context.Error(TL_ERROR_WRONG_SHAPE,
+                         "operands of other shapes, expected x [n, h, w, c] and grid [n, oh, ow, 2]");
   }
   if (attributes.mode() > schema::InterpolationMode::cubic || attributes.padding() > 2) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "mode or padding: unknown, expected one of the schema");
@@ -78,7 +79,12 @@ Status Prepare(OpContext& context) {
   Shape y = grid->shape;
   y[3] = x->shape[3];
   State* s = context.state<State>();
-  *s = {x->shape[1], x->shape[2], x->shape[3], y[1] * y[2], attributes.mode(), static_cast<Padding>(attributes.padding()),
+  *s = {x->shape[1],
+        x->shape[2],
+        x->shape[3],
+        y[1] * y[2],
+        attributes.mode(),
+        static_cast<Padding>(attributes.padding()),
         attributes.align_corners()};
   if ((s->h == 0 || s->w == 0) && y.Elements() > 0) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "x: no pixels, expected at least one");

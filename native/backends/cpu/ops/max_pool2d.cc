@@ -70,7 +70,8 @@ void RunPlain(const OpContext& context, const PoolState& s) {
       for (ptrdiff_t j = 0; j < a.ow; ++j) {
         const ptrdiff_t pixel = out + (i * a.ow + j) * a.c;
         Pixel<T>(a, context.input(0)->As<Type>() + in, i * a.sh - a.top, j * a.sw - a.left, c, c_end,
-                 context.output(0)->As<Type>() + pixel, indices == nullptr ? nullptr : indices->As<int64_t>() + pixel, in);
+                 context.output(0)->As<Type>() + pixel, indices == nullptr ? nullptr : indices->As<int64_t>() + pixel,
+                 in);
       }
     }
   });
@@ -79,8 +80,10 @@ void RunPlain(const OpContext& context, const PoolState& s) {
 Status Prepare(OpContext& context) {
   const auto& attributes = context.attributes<schema::MaxPool2d>();
   const Tensor* x = context.input(0);
-  if (x == nullptr || x->shape.rank != 4) return context.Error(TL_ERROR_WRONG_SHAPE, "x: another rank, expected [n, h, w, c]");
-  if (x->dtype != DType::kFloat32 && x->dtype != DType::kFloat16 && x->dtype != DType::kInt8 && x->dtype != DType::kUint8) {
+  if (x == nullptr || x->shape.rank != 4)
+    return context.Error(TL_ERROR_WRONG_SHAPE, "x: another rank, expected [n, h, w, c]");
+  if (x->dtype != DType::kFloat32 && x->dtype != DType::kFloat16 && x->dtype != DType::kInt8 &&
+      x->dtype != DType::kUint8) {
     return context.Error(TL_ERROR_WRONG_DTYPE, "x: %s, expected float32, float16, int8 or uint8", DTypeName(x->dtype));
   }
   if (context.output(0) == nullptr) return context.Error(TL_ERROR_INVALID_BUNDLE, "y: not wanted, expected a tensor");
@@ -97,9 +100,15 @@ Status Run(OpContext& context) {
   const PoolState& s = *context.state<PoolState>();
   if (context.output(0)->Elements() == 0) return Status::Ok();
   switch (context.input(0)->dtype) {
-    case DType::kFloat16: RunPlain<Float16>(context, s); break;
-    case DType::kInt8: RunPlain<Int8>(context, s); break;
-    case DType::kUint8: RunPlain<Uint8>(context, s); break;
+    case DType::kFloat16:
+      RunPlain<Float16>(context, s);
+      break;
+    case DType::kInt8:
+      RunPlain<Int8>(context, s);
+      break;
+    case DType::kUint8:
+      RunPlain<Uint8>(context, s);
+      break;
     default:
       if (context.output(1) != nullptr) {
         RunPlain<Float32>(context, s);

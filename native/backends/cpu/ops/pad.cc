@@ -32,7 +32,9 @@ int64_t Source(const Axis& axis, schema::PadMode mode, int64_t i) {
 
 void Fill(char* dst, int64_t bytes, const char* value, int64_t size) {
   switch (size) {
-    case 1: memset(dst, value[0], static_cast<size_t>(bytes)); return;
+    case 1:
+      memset(dst, value[0], static_cast<size_t>(bytes));
+      return;
     case 2:
       for (int64_t i = 0; i < bytes; i += 2) memcpy(dst + i, value, 2);
       return;
@@ -50,7 +52,8 @@ Status CheckAxis(OpContext& context, int64_t size, int64_t before, int64_t after
   const bool sane = before > -kLimit && before < kLimit && after > -kLimit && after < kLimit && size < kLimit;
   const int64_t kept = sane ? size - cut + (after < 0 ? after : 0) : -1;
   if (!sane || kept < 0 || (kept == 0 && !constant && (before > 0 || after > 0))) {
-    return context.Error(TL_ERROR_INVALID_ARGUMENT, "pads: %lld and %lld, expected pads that leave some of the %lld elements",
+    return context.Error(TL_ERROR_INVALID_ARGUMENT,
+                         "pads: %lld and %lld, expected pads that leave some of the %lld elements",
                          static_cast<long long>(before), static_cast<long long>(after), static_cast<long long>(size));
   }
   *axis = {size + before + after, before > 0 ? before : 0, cut, kept};
@@ -67,7 +70,8 @@ Status Prepare(OpContext& context) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "value: not one %s, expected one", DTypeName(x->dtype));
   }
   const schema::PadMode mode = context.attributes<schema::Pad>().mode();
-  if (mode > schema::PadMode::wrap) return context.Error(TL_ERROR_INVALID_BUNDLE, "mode: %d, expected 0 to 3", static_cast<int>(mode));
+  if (mode > schema::PadMode::wrap)
+    return context.Error(TL_ERROR_INVALID_BUNDLE, "mode: %d, expected 0 to 3", static_cast<int>(mode));
   const int rank = x->shape.rank;
   int64_t pads[2 * kMaxRank], axes[kMaxRank];
   int num_pads = 0, num_axes = rank;
@@ -90,8 +94,8 @@ Status Prepare(OpContext& context) {
     }
     seen |= 1u << axis;
     const int d = static_cast<int>(axis);
-    RETURN_IF_ERROR(CheckAxis(context, y[d], pads[k], pads[k + num_axes], mode == schema::PadMode::constant,
-                              &state->axes[d]));
+    RETURN_IF_ERROR(
+        CheckAxis(context, y[d], pads[k], pads[k + num_axes], mode == schema::PadMode::constant, &state->axes[d]));
     y[d] = state->axes[d].out;
   }
   while (state->inner > 0 && state->axes[state->inner].out == state->axes[state->inner].kept &&

@@ -2,9 +2,10 @@
 // CPU resize (sdk/tealight/ops/resize.py). Nearest copies elements of any dtype through an index table per axis.
 // Linear and cubic take the axes in stages, innermost first, each a neighbouring pair (or one): view [outer, a, b,
 // inner]; a thread resamples the rows it needs along b into a ring, then blends them along a.
+#include "kernels/resize/resize.h"
+
 #include "backends/cpu/copy_strided.h"
 #include "backends/cpu/resize_plan.h"
-#include "kernels/resize/resize.h"
 
 namespace tealight {
 namespace {
@@ -33,12 +34,14 @@ ResizeFilter Filter(const schema::Resize& attributes) {
 Status ReadFloats(const OpContext& context, int operand, int count, float* values) {
   const Tensor* t = context.input(operand);
   if (t->dtype != DType::kFloat32 || t->shape.rank != 1 || t->shape[0] != count || (t->data == nullptr && count > 0)) {
-    return context.Error(TL_ERROR_WRONG_SHAPE, "operand %d: another type or length, expected float32 [%d]", operand, count);
+    return context.Error(TL_ERROR_WRONG_SHAPE, "operand %d: another type or length, expected float32 [%d]", operand,
+                         count);
   }
   for (int i = 0; i < count; ++i) {
     values[i] = t->As<float>()[i];
     if (!(values[i] > -1e9f && values[i] < 1e9f)) {
-      return context.Error(TL_ERROR_INVALID_ARGUMENT, "operand %d: number %d is too large, expected less than 1e9", operand, i);
+      return context.Error(TL_ERROR_INVALID_ARGUMENT, "operand %d: number %d is too large, expected less than 1e9",
+                           operand, i);
     }
   }
   return Status::Ok();
@@ -56,9 +59,12 @@ Status ReadTargets(const OpContext& context, const schema::Resize& attributes, S
     RETURN_IF_ERROR(ReadFloats(context, 2, k, scales));
     for (int i = 0; i < k; ++i) {
       ResizeAxis& a = s->axes[i];
-      if (!(scales[i] > 0)) return context.Error(TL_ERROR_INVALID_ARGUMENT, "scales: %g, expected positive numbers", static_cast<double>(scales[i]));
+      if (!(scales[i] > 0))
+        return context.Error(TL_ERROR_INVALID_ARGUMENT, "scales: %g, expected positive numbers",
+                             static_cast<double>(scales[i]));
       const float out = floorf(static_cast<float>(a.size) * scales[i]);
-      if (!(out < 1e9f)) return context.Error(TL_ERROR_INVALID_ARGUMENT, "scales: axis of more than 1e9, expected less");
+      if (!(out < 1e9f))
+        return context.Error(TL_ERROR_INVALID_ARGUMENT, "scales: axis of more than 1e9, expected less");
       a.out = static_cast<int64_t>(out);
       a.scale = static_cast<double>(scales[i]);
     }
@@ -95,12 +101,15 @@ Status ReadAxes(const OpContext& context, const schema::Resize& attributes, cons
   const auto* list = attributes.axes();
   const bool all = list == nullptr || list->size() == 0;
   s->num_axes = all ? x.rank : static_cast<int>(list->size());
-  if (s->num_axes > x.rank) return context.Error(TL_ERROR_INVALID_BUNDLE, "axes: %d numbers, expected at most %d", s->num_axes, x.rank);
+  if (s->num_axes > x.rank)
+    return context.Error(TL_ERROR_INVALID_BUNDLE, "axes: %d numbers, expected at most %d", s->num_axes, x.rank);
   uint32_t seen = 0;
   for (int i = 0; i < s->num_axes; ++i) {
-    const int given = all ? i : list->Get(static_cast<flatbuffers::uoffset_t>(i)), axis = given < 0 ? given + x.rank : given;
+    const int given = all ? i : list->Get(static_cast<flatbuffers::uoffset_t>(i)),
+              axis = given < 0 ? given + x.rank : given;
     if (axis < 0 || axis >= x.rank || ((seen >> axis) & 1u) != 0) {
-      return context.Error(TL_ERROR_INVALID_BUNDLE, "axes: %d, expected different axes in [%d, %d)", given, -x.rank, x.rank);
+      return context.Error(TL_ERROR_INVALID_BUNDLE, "axes: %d, expected different axes in [%d, %d)", given, -x.rank,
+                           x.rank);
     }
     seen |= 1u << axis;
     s->axes[i].axis = axis;
@@ -137,7 +146,8 @@ int PlanStages(const State& s, CoordinateMode mode, const Shape& x, Stage* stage
   for (int i = s.num_axes - 1; i >= 0; --i) {
     const ResizeAxis* b = &s.axes[i];
     if (b->IsIdentity(mode)) continue;
-    const ResizeAxis* a = i > 0 && !s.axes[i - 1].IsIdentity(mode) && s.axes[i - 1].axis + 1 == b->axis ? &s.axes[i - 1] : nullptr;
+    const ResizeAxis* a =
+        i > 0 && !s.axes[i - 1].IsIdentity(mode) && s.axes[i - 1].axis + 1 == b->axis ? &s.axes[i - 1] : nullptr;
     Stage& stage = stages[count++];
     stage = Stage();
     stage.inner = shape.Product(b->axis + 1, shape.rank);
@@ -189,15 +199,17 @@ Table MakeTable(const ResizeAxis* axis, const ResizeFilter& filter, CoordinateMo
 // Bytes of the ring of resampled rows of one thread: values, pointers and which row each slot holds.
 size_t RingBytes(const Stage& stage, const ResizeFilter& filter) {
   const size_t taps = stage.a == nullptr ? 1 : static_cast<size_t>(filter.Taps(*stage.a));
-  const size_t row = stage.a == nullptr || stage.b == nullptr ? 0 : Align(static_cast<size_t>(stage.cols_out * stage.inner) * 4);
+  const size_t row =
+      stage.a == nullptr || stage.b == nullptr ? 0 : Align(static_cast<size_t>(stage.cols_out * stage.inner) * 4);
   return taps * row + Align(taps * sizeof(float*)) + Align(taps * sizeof(int64_t));
 }
 
-void RunStage(const OpContext& context, const Stage& stage, const ResizeFilter& filter, CoordinateMode mode, char* tables,
-              const float* x, float* y) {
+void RunStage(const OpContext& context, const Stage& stage, const ResizeFilter& filter, CoordinateMode mode,
+              char* tables, const float* x, float* y) {
   const ResizeKernels& kernels = *FindResize(context.isa());
   const Table a = MakeTable(stage.a, filter, mode, &tables), b = MakeTable(stage.b, filter, mode, &tables);
-  const size_t row_in = static_cast<size_t>(stage.cols_in * stage.inner), row_out = static_cast<size_t>(stage.cols_out * stage.inner);
+  const size_t row_in = static_cast<size_t>(stage.cols_in * stage.inner),
+               row_out = static_cast<size_t>(stage.cols_out * stage.inner);
   const size_t cols = static_cast<size_t>(stage.cols_out), inner = static_cast<size_t>(stage.inner);
   const size_t items = static_cast<size_t>(stage.outer * stage.rows_out);
   const size_t share = items / (4 * context.num_threads()) + 1, least = 8 * 1024 / (row_out + 1) + 8;
@@ -356,9 +368,11 @@ Status Prepare(OpContext& context) {
   const bool any_dtype = attributes.mode() == InterpolationMode::nearest &&
                          attributes.coordinate_mode() != CoordinateMode::tf_crop_and_resize;
   if (!any_dtype && x->dtype != DType::kFloat32) {
-    return context.Error(TL_ERROR_WRONG_DTYPE, "x: %s, expected float32 for linear, cubic and crops", DTypeName(x->dtype));
+    return context.Error(TL_ERROR_WRONG_DTYPE, "x: %s, expected float32 for linear, cubic and crops",
+                         DTypeName(x->dtype));
   }
-  if (attributes.mode() > InterpolationMode::cubic || attributes.coordinate_mode() > CoordinateMode::tf_crop_and_resize ||
+  if (attributes.mode() > InterpolationMode::cubic ||
+      attributes.coordinate_mode() > CoordinateMode::tf_crop_and_resize ||
       attributes.nearest_mode() > schema::NearestMode::ceil) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "mode: unknown, expected one of the schema");
   }

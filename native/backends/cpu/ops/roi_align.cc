@@ -77,7 +77,8 @@ int64_t GridSize(const State& s, double size, int64_t cells) {
 // One cell of one box.
 void Cell(const State& s, const ResizeKernels& kernels, const float* image, const float* box, int64_t i, int64_t j,
           float* buffer, float* y) {
-  const double x1 = static_cast<double>(box[0]) * s.scale - s.shift, y1 = static_cast<double>(box[1]) * s.scale - s.shift;
+  const double x1 = static_cast<double>(box[0]) * s.scale - s.shift,
+               y1 = static_cast<double>(box[1]) * s.scale - s.shift;
   double width = static_cast<double>(box[2]) * s.scale - s.shift - x1;
   double height = static_cast<double>(box[3]) * s.scale - s.shift - y1;
   if (!s.half_pixel) {
@@ -127,17 +128,27 @@ Status Prepare(OpContext& context) {
   constexpr int kMost = 1 << 20;
   if (attributes.output_height() < 1 || attributes.output_width() < 1 || attributes.sampling_ratio() < 0 ||
       attributes.output_height() > kMost || attributes.output_width() > kMost || attributes.sampling_ratio() > 1024) {
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "output size or sampling_ratio: out of range, expected 1 to 2^20, 0 to 1024");
+    return context.Error(TL_ERROR_INVALID_BUNDLE,
+                         "output size or sampling_ratio: out of range, expected 1 to 2^20, 0 to 1024");
   }
   State* s = context.state<State>();
-  *s = {x->shape[0], x->shape[1], x->shape[2], x->shape[3], attributes.output_height(), attributes.output_width(),
-        attributes.sampling_ratio(), static_cast<double>(attributes.spatial_scale()), attributes.half_pixel() ? 0.5 : 0.0,
-        attributes.is_max(), attributes.half_pixel()};
+  *s = {x->shape[0],
+        x->shape[1],
+        x->shape[2],
+        x->shape[3],
+        attributes.output_height(),
+        attributes.output_width(),
+        attributes.sampling_ratio(),
+        static_cast<double>(attributes.spatial_scale()),
+        attributes.half_pixel() ? 0.5 : 0.0,
+        attributes.is_max(),
+        attributes.half_pixel()};
   Shape y = x->shape;
   y[0] = rois->shape[0];
   y[1] = s->oh;
   y[2] = s->ow;
-  if ((s->h == 0 || s->w == 0) && y[0] > 0) return context.Error(TL_ERROR_WRONG_SHAPE, "x: no pixels, expected at least one");
+  if ((s->h == 0 || s->w == 0) && y[0] > 0)
+    return context.Error(TL_ERROR_WRONG_SHAPE, "x: no pixels, expected at least one");
   context.RequestScratch(0, static_cast<size_t>(s->c) * sizeof(float));
   return context.SetOutput(0, DType::kFloat32, y);
 }

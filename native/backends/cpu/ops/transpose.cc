@@ -20,7 +20,8 @@ Status Prepare(OpContext& context) {
   const int rank = x->shape.rank;
   const bool reverse = perm == nullptr || perm->size() == 0;
   if (!reverse && static_cast<int>(perm->size()) != rank) {
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "perm: %d numbers, expected %d", static_cast<int>(perm->size()), rank);
+    return context.Error(TL_ERROR_INVALID_BUNDLE, "perm: %d numbers, expected %d", static_cast<int>(perm->size()),
+                         rank);
   }
   Shape y;
   uint32_t seen = 0;
