@@ -171,6 +171,14 @@ class Tile {
   const size_t columns_;
 };
 
+// Whether a step gives every element of a tile; a narrower result stays in its slot and is expanded from there.
+bool GivesAll(const Step& s, const Register* registers, size_t rows, size_t columns) {
+  const Register& a = registers[s.a];
+  const Register& b = registers[s.is_binary ? s.b : s.a];
+  const bool full = (a.col != 0 || b.col != 0 || columns == 1) && (a.row != 0 || b.row != 0 || rows == 1);
+  return full && !(a.col == 0 && a.row != 0 && !s.is_binary);
+}
+
 Status Run(OpContext& context) {
   const schema::Elementwise& attributes = context.attributes<schema::Elementwise>();
   const State& state = *context.state<State>();
@@ -202,17 +210,9 @@ Status Run(OpContext& context) {
       if (block.rows == 1) registers[i].row = 0;
     }
     for (int i = 0; i < num_steps; ++i) {
+      float* y = scratch + static_cast<size_t>(state.slots[i]) * kTileElements;
       const bool last = i == num_steps - 1 && direct >= 0;
-      float* slot = scratch + static_cast<size_t>(state.slots[i]) * kTileElements;
-      float* y = slot;
-      if (last) {
-        // A narrow result is expanded from its slot.
-        const Step& s = steps[i];
-        const Register& a = registers[s.a];
-        const Register& b = registers[s.is_binary ? s.b : s.a];
-        const bool full = (a.col != 0 || b.col != 0 || columns == 1) && (a.row != 0 || b.row != 0 || block.rows == 1);
-        if (full && !(a.col == 0 && a.row != 0 && !s.is_binary)) y = outputs[direct] + block.out + first;
-      }
+      if (last && GivesAll(steps[i], registers, block.rows, columns)) y = outputs[direct] + block.out + first;
       tile.Run(steps[i], registers, y, &registers[num_inputs + i]);
     }
     for (int i = 0; i < num_results; ++i) {
