@@ -110,8 +110,14 @@ Status CheckConstants(const Vector<Offset<schema::Constant>>* constants, const F
 
 // ---- tensors ----
 
+// The verifier of flatbuffers 2.0 checks the alignment of a vector's count only.
+bool IsAligned(const Vector<int64_t>* vector) {
+  return vector == nullptr || reinterpret_cast<uintptr_t>(vector->Data()) % sizeof(int64_t) == 0;
+}
+
 Status CheckShape(const schema::Program& program, const schema::Tensor& tensor, uint32_t index) {
   const Vector<int64_t>* dims = tensor.shape();
+  if (!IsAligned(dims)) return INVALID("tensor %u: shape is misaligned, expected a multiple of 8", index);
   if (Count(dims) > static_cast<uint32_t>(kMaxRank)) {
     return INVALID("tensor %u '%.60s': rank %u, expected at most %d", index, NameOf(tensor.name()), dims->size(),
                    kMaxRank);
@@ -270,6 +276,10 @@ Status CheckInstruction(const schema::Program& program, uint32_t index, Definiti
   const schema::Instruction& instruction = *program.instructions()->Get(index);
   RETURN_IF_ERROR(CheckOp(instruction, index));
   const char* name = NameOf(instruction.name());
+  const schema::Split* split = instruction.attributes_as_Split();
+  if (split != nullptr && !IsAligned(split->sizes())) {
+    return INVALID("instruction %u '%.60s': sizes are misaligned, expected a multiple of 8", index, name);
+  }
   if (Count(instruction.inputs()) > kMaxOperands || Count(instruction.outputs()) > kMaxOperands) {
     return INVALID("instruction %u '%.60s': %u operands and %u results, expected at most %u", index, name,
                    Count(instruction.inputs()), Count(instruction.outputs()), kMaxOperands);

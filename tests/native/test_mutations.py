@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No file crashes the runtime: bundles of every op are damaged at random, opened and run.
+"""No file crashes the runtime: bundles of every op are damaged at random and by edits of their tables, opened and run.
 
 With the sanitizer build where it is there (tools/test makes it), else with the plain one.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import pathlib
 import subprocess
+from types import ModuleType
 
 import pytest
 from parity.op_bundles import one_op_bundle, operands
@@ -15,22 +18,26 @@ from parity.op_bundles import one_op_bundle, operands
 from tealight import ops
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = [ROOT / "build" / name / "tealight_mutate" for name in ("asan", "host")]
+PROGRAMS = [ROOT / "build" / name / "fuzz_bundle" for name in ("asan", "host")]
 SEED = 20261124
 MUTATIONS = 100
+STRUCTURAL = 25
 MAX_BYTES = 40_000
 
 
-def _bundles(op: str, folder: pathlib.Path) -> list[pathlib.Path]:
-    """Writes bundles of the first, a middle and the last case of an op."""
+def _mutate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("fuzz_mutate", ROOT / "tools" / "fuzz" / "mutate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _bundles(op: str) -> list[bytes]:
+    """Returns bundles of the first, a middle and the last case of an op."""
     count = len(ops.get(op).cases())
-    paths = []
-    for i in sorted({0, count // 2, count - 1}):
-        data = one_op_bundle(op, ops.get(op).cases()[i], operands(op, i))
-        if len(data) <= MAX_BYTES:
-            paths.append(folder / f"{op}-{i}.tea")
-            paths[-1].write_bytes(data)
-    return paths
+    data = [one_op_bundle(op, ops.get(op).cases()[i], operands(op, i)) for i in sorted({0, count // 2, count - 1})]
+    return [d for d in data if len(d) <= MAX_BYTES]
 
 
 @pytest.mark.slow
@@ -38,7 +45,14 @@ def _bundles(op: str, folder: pathlib.Path) -> list[pathlib.Path]:
 def test_damaged_bundles_give_a_status(op: str, tmp_path: pathlib.Path) -> None:
     program = next((p for p in PROGRAMS if p.exists()), None)
     if program is None:
-        pytest.skip("tealight_mutate is not built; tools/test builds it")
-    paths = _bundles(op, tmp_path)
-    done = subprocess.run([program, str(SEED), str(MUTATIONS), *paths], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"{op}: {done.stderr[-3000:]}"
+        pytest.skip("fuzz_bundle is not built; tools/test builds it")
+    mutate = _mutate()
+    path, fields = tmp_path / "op.tea", tmp_path / "op.fields"
+    for data in _bundles(op):
+        path.write_bytes(data)
+        mutate.scalar_fields(data).tofile(fields)
+        stream = b"".join(mutate.stream(data, STRUCTURAL, SEED))
+        for arguments, stdin in (([path, str(MUTATIONS), str(SEED), fields], None), (["-", str(SEED)], stream)):
+            done = subprocess.run([program, *arguments], input=stdin, capture_output=True, timeout=300)
+            assert done.returncode == 0, f"{op}: {done.stderr[-3000:].decode(errors='replace')}"
+            assert json.loads(done.stdout)["silent"] == 0

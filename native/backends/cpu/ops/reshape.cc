@@ -45,7 +45,7 @@ Status Prepare(OpContext& context) {
 Status Run(OpContext& context) {
   const Tensor* x = context.input(0);
   Tensor* y = context.output(0);
-  if (y != nullptr && y->data != x->data) memcpy(y->data, x->data, x->Bytes());
+  if (y != nullptr && y->data != x->data && x->Bytes() != 0) memcpy(y->data, x->data, x->Bytes());
   return Status::Ok();
 }
 

@@ -350,7 +350,7 @@ class Direction {
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
   Tensor* y = context.output(0);
-  if (y != nullptr && context.input(4) != nullptr) memset(y->data, 0, y->Bytes());
+  if (y != nullptr && context.input(4) != nullptr && y->Bytes() != 0) memset(y->data, 0, y->Bytes());
   const size_t cells = s.grid.cells();
   context.ParallelFor(cells * s.directions, 1, [&](size_t, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) Direction(context, s, i / cells).MultiplyInput(s.grid.Cell(i % cells));

@@ -100,7 +100,7 @@ Status Run(OpContext& context) {
   const size_t n = static_cast<size_t>(x.Elements());
   if (n == 0) return Status::Ok();
   if (op == UnaryOp::kIdentity) {
-    if (x.data != y.data) memcpy(y.data, x.data, x.Bytes());
+    if (x.data != y.data && x.Bytes() != 0) memcpy(y.data, x.data, x.Bytes());
     return Status::Ok();
   }
   if (x.dtype == DType::kFloat32 && !IsTest(op)) {
