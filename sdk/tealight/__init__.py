@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tealight.emulator import _ffi
+from tealight.emulator.session import Session
 from tealight.errors import (
     BundleError,
     ImportModelError,
@@ -25,7 +27,6 @@ from tealight.errors import (
 if TYPE_CHECKING:
     from tealight._build import BuildReport, build
     from tealight._compare import compare
-    from tealight.emulator.session import Session
 
 __version__ = "0.1.0"
 
@@ -44,10 +45,12 @@ __all__ = [
     "compare",
 ]
 
-# Loaded on first use, so that importing the package stays fast and pulls in no framework.
+# Opening a model costs what the model costs: the runtime is loaded with the package, not by the first session.
+_ffi.preload()
+
+# Loaded on first use: the build tools pull in whole frameworks.
 _LAZY = {
     "BuildReport": "tealight._build",
-    "Session": "tealight.emulator.session",
     "build": "tealight._build",
     "compare": "tealight._compare",
 }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -12,10 +13,15 @@ from typing import Any
 from tealight.errors import BundleError, RuntimeFailure, TealightError
 
 
+def native_folder() -> pathlib.Path:
+    """Returns where the library and its header lie."""
+    override = os.environ.get("TEALIGHT_NATIVE_DIR")
+    return pathlib.Path(override) if override else pathlib.Path(__file__).parents[1] / "_native"
+
+
 def native_file(name: str) -> pathlib.Path:
     """Returns a file of the native build, which lies in the package (TEALIGHT_NATIVE_DIR names another folder)."""
-    override = os.environ.get("TEALIGHT_NATIVE_DIR")
-    folder = pathlib.Path(override) if override else pathlib.Path(__file__).parents[1] / "_native"
+    folder = native_folder()
     if (folder / name).is_file():
         return folder / name
     raise TealightError(
@@ -35,6 +41,13 @@ def load() -> tuple[Any, Any]:
     ffi.cdef(text[begin:end].replace("TL_API ", ""))
     suffix = {"darwin": "libtealight.dylib", "win32": "tealight.dll"}.get(sys.platform, "libtealight.so")
     return ffi, ffi.dlopen(str(native_file(suffix)))
+
+
+def preload() -> None:
+    """Loads the library where there is one; where not, the first session says so."""
+    if native_folder().is_dir():
+        with contextlib.suppress(TealightError, OSError):
+            load()
 
 
 def raise_error(ffi: Any, error: Any, prefix: str = "") -> None:

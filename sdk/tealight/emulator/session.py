@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tealight.emulator.native import NativeSession
 from tealight.emulator.types import Memory, ProfileRow, TensorInfo, check_threads
 from tealight.errors import BundleError, TealightError
 
@@ -117,8 +118,6 @@ def _open(path: str | bytes, threads: int, isa: str, device: str, engine: str, o
     if engine != "native":
         raise TealightError(f"engine {engine!r}: unknown, expected 'native' or 'reference'")
     if device == "host":
-        from tealight.emulator.native import NativeSession
-
         return NativeSession(path, threads=threads, isa=isa, **options)
     from tealight.emulator.devices import DeviceSession
 
