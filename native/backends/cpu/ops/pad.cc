@@ -48,8 +48,8 @@ void Fill(char* dst, int64_t bytes, const char* value, int64_t size) {
 
 Status CheckAxis(OpContext& context, int64_t size, int64_t before, int64_t after, bool constant, Axis* axis) {
   const int64_t kLimit = int64_t{1} << 40;  // keeps sums within 64 bits
-  const int64_t cut = (before < 0 ? -before : 0);
   const bool sane = before > -kLimit && before < kLimit && after > -kLimit && after < kLimit && size < kLimit;
+  const int64_t cut = sane && before < 0 ? -before : 0;
   const int64_t kept = sane ? size - cut + (after < 0 ? after : 0) : -1;
   if (!sane || kept < 0 || (kept == 0 && !constant && (before > 0 || after > 0))) {
     return context.Error(TL_ERROR_INVALID_ARGUMENT,
