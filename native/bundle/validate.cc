@@ -110,20 +110,12 @@ Status CheckConstants(const Vector<Offset<schema::Constant>>* constants, const F
 
 // ---- tensors ----
 
-// The verifier of flatbuffers 2.0 checks the alignment of a vector's count only.
-bool IsAligned(const Vector<int64_t>* vector) {
-  return vector == nullptr || reinterpret_cast<uintptr_t>(vector->Data()) % sizeof(int64_t) == 0;
-}
-
 Status CheckShape(const schema::Program& program, const schema::Tensor& tensor, uint32_t index) {
   const Vector<int64_t>* dims = tensor.shape();
   if (!IsAligned(dims)) return INVALID("tensor %u: shape is misaligned, expected a multiple of 8", index);
   if (Count(dims) > static_cast<uint32_t>(kMaxRank)) {
     return INVALID("tensor %u '%.60s': rank %u, expected at most %d", index, NameOf(tensor.name()), dims->size(),
                    kMaxRank);
-  }
-  if (!IsAligned(dims)) {
-    return INVALID("tensor %u '%.60s': shape not aligned, expected 8 bytes", index, NameOf(tensor.name()));
   }
   const int64_t symbols = Count(program.symbols());
   bool is_fixed = true;
@@ -260,10 +252,6 @@ Status CheckOp(const schema::Instruction& instruction, uint32_t index) {
   }
   if (instruction.attributes_type() == schema::OpAttributes::NONE || instruction.attributes() == nullptr) {
     return INVALID("instruction %u '%.60s': no attributes, expected the table of an op", index, name);
-  }
-  const schema::Split* split = instruction.attributes_as_Split();
-  if (split != nullptr && !IsAligned(split->sizes())) {
-    return INVALID("instruction %u '%.60s': sizes not aligned, expected 8 bytes", index, name);
   }
   if (instruction.backend() != schema::Backend::cpu) {
     return Status::Error(TL_ERROR_UNSUPPORTED_OP, "instruction %u '%.60s': backend %u, expected cpu (0)", index, name,
