@@ -30,11 +30,11 @@ inline Status PlanWinograd(OpContext& context, size_t images, WinogradPlan* plan
   plan->tile_columns = CeilDiv(plan->ow, m);
   plan->tiles = images * plan->tile_rows * plan->tile_columns;
   plan->step = Least(plan->oc, 64);
-  // A block's transformed input stays in the L2 cache; at least the rows of one gemm tile, or the weights, which
+  // A block's transformed input and sums stay in the L2 cache; at least the rows of one gemm tile, or the weights, which
   // pass once per block, would come in too often.
   plan->gemm = FindGemm(context.isa(), plan->step);
   const size_t max_rows = plan->gemm->max_rows;
-  const size_t cached = 96 * 1024 / (plan->positions * Most(plan->c, 1));
+  const size_t cached = 128 * 1024 / (plan->positions * Most(plan->c + plan->step, 1));
   const size_t most = Most(Most(cached / max_rows, 1) * max_rows, 14);
   plan->blocks = Most(CeilDiv(plan->tiles, most), Least(context.num_threads(), CeilDiv(plan->tiles, 4)));
   plan->block_tiles = plan->blocks > 0 ? CeilDiv(plan->tiles, plan->blocks) : 0;

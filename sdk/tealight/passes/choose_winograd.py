@@ -14,6 +14,9 @@ MIN_TILES = 4
 #: Most weights (c * oc) for each tile, the larger first. The transformed kernels are (m + 2)^2 / 9 times the size of
 #: the plain ones: larger layers, which have few pixels, would read them from memory for longer than they compute.
 MAX_WEIGHTS = {4: 128 * 128, 2: 256 * 256}
+#: Most bytes of transformed kernels per byte of the layer's input and result, for the larger tile: where the image is
+#: small it saves little time over the smaller tile and costs memory.
+MAX_WEIGHTS_PER_PIXEL = 4
 
 
 def choose_winograd(graph: Graph, options: Options) -> int:
@@ -47,7 +50,9 @@ def _tile(node: Node) -> int:
     oc, _, _, c = weight.const.shape
     if not y.type.is_static or min(oc, c) < MIN_CHANNELS:
         return 0
+    h, w = int(y.shape[1]), int(y.shape[2])
     for m, most in MAX_WEIGHTS.items():
-        if c * oc <= most and -(-int(y.shape[1]) // m) * -(-int(y.shape[2]) // m) >= MIN_TILES:
+        small = m == 4 and (m + 2) ** 2 * c * oc > MAX_WEIGHTS_PER_PIXEL * h * w * (c + oc)
+        if c * oc <= most and not small and -(-h // m) * -(-w // m) >= MIN_TILES:
             return m
     return 0
