@@ -49,6 +49,7 @@ def test_reads_a_path(tmp_path):
         (b"hello world, this is no model", "expected .*ONNX"),
         (b"PK\x03\x04" + bytes(60), "a zip archive"),
         (bytes(4) + b"TFL3" + bytes(60), "LiteRT"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, found):
@@ -370,6 +371,19 @@ def test_loop_carries_and_captures():
     got = evaluate(frontend.load(model), {"x": np.float32([1, 2]), "trips": np.array(3)})
     np.testing.assert_array_equal(got["last"], [3, 7])
     np.testing.assert_array_equal(got["all"], [[1, 9], [4, 25], [9, 49]])
+
+
+def test_loop_that_counts_in_vectors_of_one():
+    body = helper.make_graph(
+        [helper.make_node("Cast", ["i"], ["f"], to=F), helper.make_node("Identity", ["go"], ["on"])],
+        "body",
+        [helper.make_tensor_value_info("i", I64, [1]), helper.make_tensor_value_info("go", TensorProto.BOOL, [1])],
+        [helper.make_tensor_value_info("on", TensorProto.BOOL, [1]), helper.make_tensor_value_info("f", F, [1])],
+    )
+    constants = {"n": np.array([3]), "c": np.array([True])}
+    node = helper.make_node("Loop", ["n", "c"], ["y"], body=body)
+    graph = frontend.load(model_of([node], [], [("y", F, None)], initializers=constants))
+    np.testing.assert_array_equal(evaluate(graph, {})["y"], [[0], [1], [2]])
 
 
 def test_loop_body_problems_are_reported():

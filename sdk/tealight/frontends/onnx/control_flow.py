@@ -149,8 +149,12 @@ def loop(c: NodeContext) -> Sequence[Value | None]:
 
     def begin(scope: Scope, types: list[TensorType]) -> None:
         head = [TensorType(DType.INT64, ()), TensorType(DType.BOOL, ())]
-        for name, type in zip(names, head + types, strict=True):
-            scope.env[name] = scope.graph.add_input(name, type)
+        for info, type in zip(body.input, head + types, strict=True):
+            value = scope.graph.add_input(info.name, type)
+            if type.rank == 0 and len(info.type.tensor_type.shape.dim) == 1:  # old exporters count in vectors of one
+                one = scope.graph.constant(np.ones(1, np.int64))
+                value = scope.graph.add("reshape", [value, one], name=info.name)[0]
+            scope.env[info.name] = value
         scope.add_initializers(body)
         scope.convert_all(body.node)
 

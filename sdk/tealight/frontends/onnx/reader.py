@@ -19,6 +19,7 @@ _MAGICS = (
     (4, b"TFL3", "a LiteRT (.tflite) model"),
     (4, b"ET12", "an ExecuTorch program"),
     (0, b"TEAL", "a Tealight bundle"),
+    (0, b"version https://git-lfs", "a Git LFS pointer instead of the file"),
     (0, b"\x89HDF", "an HDF5 file"),
     (0, b"\x80\x02", "a Python pickle"),
     (0, b"<", "XML text"),
