@@ -10,8 +10,22 @@ namespace tealight {
 
 // Values equal tl_dtype and schema::DType.
 enum class DType : uint8_t {
-  kNone = 0, kFloat32, kFloat16, kFloat64, kInt8, kUint8, kInt16, kUint16, kInt32, kUint32, kInt64, kUint64, kBool,
-  kBfloat16, kInt4, kUint4
+  kNone = 0,
+  kFloat32,
+  kFloat16,
+  kFloat64,
+  kInt8,
+  kUint8,
+  kInt16,
+  kUint16,
+  kInt32,
+  kUint32,
+  kInt64,
+  kUint64,
+  kBool,
+  kBfloat16,
+  kInt4,
+  kUint4
 };
 
 /// Bytes of one element; 0 for kNone and the 4-bit types.
@@ -21,8 +35,9 @@ inline size_t DTypeSize(DType dtype) {
 }
 /// "float32", "int8", ...
 inline const char* DTypeName(DType dtype) {
-  static constexpr const char* kNames[16] = {"none",   "float32", "float16", "float64", "int8", "uint8",    "int16", "uint16",
-                                             "int32",  "uint32",  "int64",   "uint64",  "bool", "bfloat16", "int4",  "uint4"};
+  static constexpr const char* kNames[16] = {"none",  "float32",  "float16", "float64", "int8",  "uint8",
+                                             "int16", "uint16",   "int32",   "uint32",  "int64", "uint64",
+                                             "bool",  "bfloat16", "int4",    "uint4"};
   return kNames[static_cast<size_t>(dtype) & 15];
 }
 
@@ -61,10 +76,10 @@ struct Tensor {
   DType dtype = DType::kNone;
   Layout layout = Layout::kPlain;  // only constants are ever not plain
   uint32_t layout_groups = 1;
-  bool is_constant = false;        // data is known from Prepare on and never changes
-  Shape shape;                     // the logical shape
-  void* data = nullptr;            // null until the session has placed it
-  size_t data_bytes = 0;           // of a constant as it is stored, in its layout
+  bool is_constant = false;  // data is known from Prepare on and never changes
+  Shape shape;               // the logical shape
+  void* data = nullptr;      // null until the session has placed it
+  size_t data_bytes = 0;     // of a constant as it is stored, in its layout
 
   int64_t Elements() const { return shape.Elements(); }
   /// Bytes of the elements in the plain layout.

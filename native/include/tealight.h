@@ -77,10 +77,10 @@ typedef enum tl_dtype {
 /* A dense row-major tensor at rest in somebody's memory. */
 typedef struct tl_tensor {
   tl_dtype dtype;
-  uint32_t rank;       /* at most 8 */
-  int64_t shape[8];    /* dims >= 0; in a description -1 stands for a dim that is not fixed */
-  void* data;          /* aligned to the element size */
-  size_t size_bytes;   /* of data */
+  uint32_t rank;     /* at most 8 */
+  int64_t shape[8];  /* dims >= 0; in a description -1 stands for a dim that is not fixed */
+  void* data;        /* aligned to the element size */
+  size_t size_bytes; /* of data */
 } tl_tensor;
 
 typedef struct tl_model tl_model;
@@ -136,13 +136,13 @@ typedef struct tl_memory {
 /* ---- session ---- */
 
 typedef struct tl_session_options {
-  size_t entry_point;        /* index, default 0 */
-  uint32_t threads;          /* 0 = the number of big cores, at most 4 */
-  const char* isa;           /* NULL = best; else a name of tl_isa_name */
-  int32_t profile;           /* != 0: record times per instruction */
-  int32_t keep_intermediates;/* != 0: no memory is reused, so that every tensor can be read after a run */
-  uint64_t memory_limit;     /* bytes for arena and scratch, 0 = none */
-  tl_log_fn log;             /* may be NULL */
+  size_t entry_point;         /* index, default 0 */
+  uint32_t threads;           /* 0 = the number of big cores, at most 4 */
+  const char* isa;            /* NULL = best; else a name of tl_isa_name */
+  int32_t profile;            /* != 0: record times per instruction */
+  int32_t keep_intermediates; /* != 0: no memory is reused, so that every tensor can be read after a run */
+  uint64_t memory_limit;      /* bytes for arena and scratch, 0 = none */
+  tl_log_fn log;              /* may be NULL */
   void* log_context;
 } tl_session_options;
 

@@ -35,8 +35,8 @@ struct BroadcastLoop {
 struct BroadcastBlock {
   size_t rows;
   size_t columns;
-  size_t out;                       // first element of the result
-  size_t offsets[kMaxBroadcast];    // first element of each operand
+  size_t out;                     // first element of the result
+  size_t offsets[kMaxBroadcast];  // first element of each operand
 };
 
 /// Broadcasts the shapes of num tensors; false when they do not fit.

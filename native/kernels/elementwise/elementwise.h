@@ -14,16 +14,82 @@ namespace tealight {
 
 // Values equal schema::UnaryKind.
 enum class UnaryOp : uint8_t {
-  kIdentity = 0, kAbs, kNeg, kSign, kFloor, kCeil, kRound, kSqrt, kRsqrt, kReciprocal, kExp,
-  kLog, kLog1p, kExpm1, kSin, kCos, kTan, kAsin, kAcos, kAtan, kSinh, kCosh, kTanh, kAsinh, kAcosh, kAtanh, kErf,
-  kSigmoid, kRelu, kClip, kLeakyRelu, kElu, kSelu, kCelu, kGelu, kGeluTanh, kSilu, kHardSigmoid, kHardSwish, kMish,
-  kSoftplus, kSoftsign, kThresholdedRelu, kShrink, kNot, kBitwiseNot, kIsNan, kIsInf, kSquare
+  kIdentity = 0,
+  kAbs,
+  kNeg,
+  kSign,
+  kFloor,
+  kCeil,
+  kRound,
+  kSqrt,
+  kRsqrt,
+  kReciprocal,
+  kExp,
+  kLog,
+  kLog1p,
+  kExpm1,
+  kSin,
+  kCos,
+  kTan,
+  kAsin,
+  kAcos,
+  kAtan,
+  kSinh,
+  kCosh,
+  kTanh,
+  kAsinh,
+  kAcosh,
+  kAtanh,
+  kErf,
+  kSigmoid,
+  kRelu,
+  kClip,
+  kLeakyRelu,
+  kElu,
+  kSelu,
+  kCelu,
+  kGelu,
+  kGeluTanh,
+  kSilu,
+  kHardSigmoid,
+  kHardSwish,
+  kMish,
+  kSoftplus,
+  kSoftsign,
+  kThresholdedRelu,
+  kShrink,
+  kNot,
+  kBitwiseNot,
+  kIsNan,
+  kIsInf,
+  kSquare
 };
 
 // Values equal schema::BinaryKind.
 enum class BinaryOp : uint8_t {
-  kAdd = 0, kSub, kMul, kDiv, kPow, kMax, kMin, kMod, kFmod, kEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual,
-  kAnd, kOr, kXor, kBitwiseAnd, kBitwiseOr, kBitwiseXor, kShiftLeft, kShiftRight, kPrelu
+  kAdd = 0,
+  kSub,
+  kMul,
+  kDiv,
+  kPow,
+  kMax,
+  kMin,
+  kMod,
+  kFmod,
+  kEqual,
+  kLess,
+  kLessOrEqual,
+  kGreater,
+  kGreaterOrEqual,
+  kAnd,
+  kOr,
+  kXor,
+  kBitwiseAnd,
+  kBitwiseOr,
+  kBitwiseXor,
+  kShiftLeft,
+  kShiftRight,
+  kPrelu
 };
 
 // A float32 operand of a binary kernel: element (r, i) is data[r * row + i * col]; col is 0 or 1.
@@ -46,9 +112,7 @@ struct ElementwiseKernels {
 };
 
 /// Whether `kind` maps float32 to float32.
-inline bool IsFloatUnary(UnaryOp kind) {
-  return kind <= UnaryOp::kShrink || kind == UnaryOp::kSquare;
-}
+inline bool IsFloatUnary(UnaryOp kind) { return kind <= UnaryOp::kShrink || kind == UnaryOp::kSquare; }
 /// Whether `kind` maps two float32 to float32.
 inline bool IsFloatBinary(BinaryOp kind) { return kind <= BinaryOp::kFmod || kind == BinaryOp::kPrelu; }
 

@@ -42,55 +42,82 @@ void Unary(UnaryOp kind, float alpha, float beta, size_t n, const float* x, floa
     case UnaryOp::kIdentity:
       if (x != y && n != 0) memcpy(y, x, n * sizeof(float));
       return;
-    case UnaryOp::kAbs: return Map(n, x, y, [](F32 v) { return Abs(v); });
-    case UnaryOp::kNeg: return Map(n, x, y, [](F32 v) { return Neg(v); });
+    case UnaryOp::kAbs:
+      return Map(n, x, y, [](F32 v) { return Abs(v); });
+    case UnaryOp::kNeg:
+      return Map(n, x, y, [](F32 v) { return Neg(v); });
     case UnaryOp::kSign:
       return Map(n, x, y, [=](F32 v) {
         const F32 low = Select(CmpLt(v, zero), Splat(-1.0f), Select(CmpEq(v, zero), zero, v));
         return Select(CmpLt(zero, v), one, low);
       });
-    case UnaryOp::kFloor: return Map(n, x, y, [](F32 v) { return Floor(v); });
-    case UnaryOp::kCeil: return Map(n, x, y, [](F32 v) { return Ceil(v); });
-    case UnaryOp::kRound: return Map(n, x, y, [](F32 v) { return RoundEven(v); });
-    case UnaryOp::kSqrt: return Map(n, x, y, [](F32 v) { return Sqrt(v); });
-    case UnaryOp::kRsqrt: return Map(n, x, y, [=](F32 v) { return Div(one, Sqrt(v)); });
-    case UnaryOp::kReciprocal: return Map(n, x, y, [=](F32 v) { return Div(one, v); });
-    case UnaryOp::kExp: return Map(n, x, y, [](F32 v) { return Exp(v); });
-    case UnaryOp::kLog: return Map(n, x, y, [](F32 v) { return Log(v); });
-    case UnaryOp::kExpm1: return Map(n, x, y, [](F32 v) { return Expm1(v); });
-    case UnaryOp::kTanh: return Map(n, x, y, [](F32 v) { return Tanh(v); });
-    case UnaryOp::kErf: return Map(n, x, y, [](F32 v) { return Erf(v); });
-    case UnaryOp::kSigmoid: return Map(n, x, y, [](F32 v) { return Sigmoid(v); });
-    case UnaryOp::kRelu: return Map(n, x, y, [=](F32 v) { return ClampMin(v, zero); });
-    case UnaryOp::kClip: return Map(n, x, y, [=](F32 v) { return ClampMax(ClampMin(v, a), b); });
-    case UnaryOp::kLeakyRelu: return Map(n, x, y, [=](F32 v) { return Select(CmpLt(v, zero), Mul(v, a), v); });
-    case UnaryOp::kElu: return Map(n, x, y, [=](F32 v) { return Elu(v, a); });
-    case UnaryOp::kSelu: return Map(n, x, y, [=](F32 v) { return Mul(Elu(v, a), b); });
+    case UnaryOp::kFloor:
+      return Map(n, x, y, [](F32 v) { return Floor(v); });
+    case UnaryOp::kCeil:
+      return Map(n, x, y, [](F32 v) { return Ceil(v); });
+    case UnaryOp::kRound:
+      return Map(n, x, y, [](F32 v) { return RoundEven(v); });
+    case UnaryOp::kSqrt:
+      return Map(n, x, y, [](F32 v) { return Sqrt(v); });
+    case UnaryOp::kRsqrt:
+      return Map(n, x, y, [=](F32 v) { return Div(one, Sqrt(v)); });
+    case UnaryOp::kReciprocal:
+      return Map(n, x, y, [=](F32 v) { return Div(one, v); });
+    case UnaryOp::kExp:
+      return Map(n, x, y, [](F32 v) { return Exp(v); });
+    case UnaryOp::kLog:
+      return Map(n, x, y, [](F32 v) { return Log(v); });
+    case UnaryOp::kExpm1:
+      return Map(n, x, y, [](F32 v) { return Expm1(v); });
+    case UnaryOp::kTanh:
+      return Map(n, x, y, [](F32 v) { return Tanh(v); });
+    case UnaryOp::kErf:
+      return Map(n, x, y, [](F32 v) { return Erf(v); });
+    case UnaryOp::kSigmoid:
+      return Map(n, x, y, [](F32 v) { return Sigmoid(v); });
+    case UnaryOp::kRelu:
+      return Map(n, x, y, [=](F32 v) { return ClampMin(v, zero); });
+    case UnaryOp::kClip:
+      return Map(n, x, y, [=](F32 v) { return ClampMax(ClampMin(v, a), b); });
+    case UnaryOp::kLeakyRelu:
+      return Map(n, x, y, [=](F32 v) { return Select(CmpLt(v, zero), Mul(v, a), v); });
+    case UnaryOp::kElu:
+      return Map(n, x, y, [=](F32 v) { return Elu(v, a); });
+    case UnaryOp::kSelu:
+      return Map(n, x, y, [=](F32 v) { return Mul(Elu(v, a), b); });
     case UnaryOp::kCelu:
       return Map(n, x, y, [=](F32 v) {
         const F32 low = Mul(Expm1Negative(ClampMax(Div(v, a), zero)), a);
         return Add(ClampMin(v, zero), ClampMax(low, zero));
       });
-    case UnaryOp::kGelu: return Map(n, x, y, [](F32 v) { return Gelu(v); });
-    case UnaryOp::kGeluTanh: return Map(n, x, y, [](F32 v) { return GeluTanh(v); });
-    case UnaryOp::kSilu: return Map(n, x, y, [](F32 v) { return Silu(v); });
+    case UnaryOp::kGelu:
+      return Map(n, x, y, [](F32 v) { return Gelu(v); });
+    case UnaryOp::kGeluTanh:
+      return Map(n, x, y, [](F32 v) { return GeluTanh(v); });
+    case UnaryOp::kSilu:
+      return Map(n, x, y, [](F32 v) { return Silu(v); });
     case UnaryOp::kHardSigmoid:
       return Map(n, x, y, [=](F32 v) { return ClampMax(ClampMin(Fma(v, a, b), zero), one); });
     case UnaryOp::kHardSwish:
-      return Map(n, x, y, [=](F32 v) {
-        return Mul(v, ClampMax(ClampMin(Fma(v, Splat(1.0f / 6.0f), Splat(0.5f)), zero), one));
-      });
-    case UnaryOp::kMish: return Map(n, x, y, [](F32 v) { return Mish(v); });
-    case UnaryOp::kSoftplus: return Map(n, x, y, [](F32 v) { return Softplus(v); });
-    case UnaryOp::kSoftsign: return Map(n, x, y, [=](F32 v) { return Div(v, Add(one, Abs(v))); });
-    case UnaryOp::kThresholdedRelu: return Map(n, x, y, [=](F32 v) { return Select(CmpLt(a, v), v, zero); });
+      return Map(n, x, y,
+                 [=](F32 v) { return Mul(v, ClampMax(ClampMin(Fma(v, Splat(1.0f / 6.0f), Splat(0.5f)), zero), one)); });
+    case UnaryOp::kMish:
+      return Map(n, x, y, [](F32 v) { return Mish(v); });
+    case UnaryOp::kSoftplus:
+      return Map(n, x, y, [](F32 v) { return Softplus(v); });
+    case UnaryOp::kSoftsign:
+      return Map(n, x, y, [=](F32 v) { return Div(v, Add(one, Abs(v))); });
+    case UnaryOp::kThresholdedRelu:
+      return Map(n, x, y, [=](F32 v) { return Select(CmpLt(a, v), v, zero); });
     case UnaryOp::kShrink:
       return Map(n, x, y, [=](F32 v) {
         const F32 high = Select(CmpLt(a, v), Sub(v, b), zero);
         return Select(CmpLt(v, Neg(a)), Add(v, b), high);
       });
-    case UnaryOp::kSquare: return Map(n, x, y, [](F32 v) { return Mul(v, v); });
-    default: return ScalarMap(kind, n, x, y);
+    case UnaryOp::kSquare:
+      return Map(n, x, y, [](F32 v) { return Mul(v, v); });
+    default:
+      return ScalarMap(kind, n, x, y);
   }
 }
 
@@ -134,17 +161,22 @@ void ScalarRows(BinaryOp kind, size_t rows, size_t n, Operand a, Operand b, floa
 
 void Binary(BinaryOp kind, size_t rows, size_t n, Operand a, Operand b, float* y) {
   switch (kind) {
-    case BinaryOp::kAdd: return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Add(p, q); });
-    case BinaryOp::kSub: return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Sub(p, q); });
-    case BinaryOp::kMul: return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Mul(p, q); });
-    case BinaryOp::kDiv: return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Div(p, q); });
-    case BinaryOp::kMax: return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Max(p, q); });
-    case BinaryOp::kMin: return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Min(p, q); });
+    case BinaryOp::kAdd:
+      return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Add(p, q); });
+    case BinaryOp::kSub:
+      return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Sub(p, q); });
+    case BinaryOp::kMul:
+      return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Mul(p, q); });
+    case BinaryOp::kDiv:
+      return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Div(p, q); });
+    case BinaryOp::kMax:
+      return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Max(p, q); });
+    case BinaryOp::kMin:
+      return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Min(p, q); });
     case BinaryOp::kPrelu:
-      return MapRows(rows, n, a, b, y, [](F32 p, F32 q) {
-        return Select(CmpLt(p, Splat(0.0f)), Mul(p, q), p);
-      });
-    default: return ScalarRows(kind, rows, n, a, b, y);
+      return MapRows(rows, n, a, b, y, [](F32 p, F32 q) { return Select(CmpLt(p, Splat(0.0f)), Mul(p, q), p); });
+    default:
+      return ScalarRows(kind, rows, n, a, b, y);
   }
 }
 

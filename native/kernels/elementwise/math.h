@@ -178,14 +178,14 @@ TL_INLINE F32 OddRational(F32 x, const float (&p)[6], const float (&q)[5], float
   return ClampMax(ClampMin(y, Splat(-limit)), Splat(limit));
 }
 TL_INLINE F32 Erf(F32 x) {
-  constexpr float kP[6] = {0x1.20dd74p+0f, 0x1.86b99ap-3f, 0x1.b074a0p-5f,
+  constexpr float kP[6] = {0x1.20dd74p+0f, 0x1.86b99ap-3f,  0x1.b074a0p-5f,
                            0x1.ef6814p-9f, 0x1.2aa2f0p-12f, 0x1.121832p-19f};
   constexpr float kQ[5] = {0x1.013be6p-1f, 0x1.d3ff82p-4f, 0x1.eb6f4cp-7f, 0x1.3173c4p-10f, 0x1.3ecd14p-15f};
   return OddRational(x, kP, kQ, 16.2f, 1.0f);
 }
 // x Phi(x), Phi the normal distribution: Phi(x) - 1/2 = erf(x / sqrt(2)) / 2.
 TL_INLINE F32 Gelu(F32 x) {
-  constexpr float kP[6] = {0x1.988452p-2f, 0x1.145e0ep-5f,  0x1.31d44ap-8f,
+  constexpr float kP[6] = {0x1.988452p-2f,  0x1.145e0ep-5f,  0x1.31d44ap-8f,
                            0x1.5e8078p-13f, 0x1.a6526ap-18f, 0x1.83637cp-26f};
   constexpr float kQ[5] = {0x1.014292p-2f, 0x1.d41734p-6f, 0x1.eb9364p-10f, 0x1.318f3ap-14f, 0x1.3eb0c0p-20f};
   return Fma(x, OddRational(x, kP, kQ, 32.5f, 0.5f), Mul(x, Splat(0.5f)));

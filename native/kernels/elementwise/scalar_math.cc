@@ -217,19 +217,40 @@ float ScalarUnary(UnaryOp kind, float x) {
   const double d = static_cast<double>(x);
   double y = kNan;
   switch (kind) {
-    case UnaryOp::kLog1p: y = x == 0 ? d : (d < -1 ? kNan : Log1p(d)); break;
+    case UnaryOp::kLog1p:
+      y = x == 0 ? d : (d < -1 ? kNan : Log1p(d));
+      break;
     case UnaryOp::kSin:
     case UnaryOp::kCos:
-    case UnaryOp::kTan: y = SinCos(kind, x); break;
-    case UnaryOp::kAsin: y = Atan(d / __builtin_sqrt((1 - d) * (1 + d))); break;
-    case UnaryOp::kAcos: y = 2 * Atan(__builtin_sqrt((1 - d) / (1 + d))); break;
-    case UnaryOp::kAtan: y = Atan(d); break;
-    case UnaryOp::kSinh: y = Sinh(d); break;
-    case UnaryOp::kCosh: y = (Exp(d) + Exp(-d)) / 2; break;
-    case UnaryOp::kAsinh: y = Asinh(d); break;
-    case UnaryOp::kAcosh: y = Acosh(d); break;
-    case UnaryOp::kAtanh: y = WithSignOf(Log1p(2 * Abs(d) / (1 - Abs(d))) / 2, d); break;
-    default: break;
+    case UnaryOp::kTan:
+      y = SinCos(kind, x);
+      break;
+    case UnaryOp::kAsin:
+      y = Atan(d / __builtin_sqrt((1 - d) * (1 + d)));
+      break;
+    case UnaryOp::kAcos:
+      y = 2 * Atan(__builtin_sqrt((1 - d) / (1 + d)));
+      break;
+    case UnaryOp::kAtan:
+      y = Atan(d);
+      break;
+    case UnaryOp::kSinh:
+      y = Sinh(d);
+      break;
+    case UnaryOp::kCosh:
+      y = (Exp(d) + Exp(-d)) / 2;
+      break;
+    case UnaryOp::kAsinh:
+      y = Asinh(d);
+      break;
+    case UnaryOp::kAcosh:
+      y = Acosh(d);
+      break;
+    case UnaryOp::kAtanh:
+      y = WithSignOf(Log1p(2 * Abs(d) / (1 - Abs(d))) / 2, d);
+      break;
+    default:
+      break;
   }
   return static_cast<float>(y);
 }
@@ -251,25 +272,38 @@ bool HasScalarUnary64(UnaryOp kind) {
     case UnaryOp::kSigmoid:
     case UnaryOp::kRelu:
     case UnaryOp::kClip:
-    case UnaryOp::kSquare: return true;
-    default: return false;
+    case UnaryOp::kSquare:
+      return true;
+    default:
+      return false;
   }
 }
 
 double ScalarUnary64(UnaryOp kind, double alpha, double beta, double x) {
   switch (kind) {
-    case UnaryOp::kAbs: return __builtin_fabs(x);
-    case UnaryOp::kNeg: return -x;
-    case UnaryOp::kSign: return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x;
+    case UnaryOp::kAbs:
+      return __builtin_fabs(x);
+    case UnaryOp::kNeg:
+      return -x;
+    case UnaryOp::kSign:
+      return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x;
     // Exact by definition, so every libm agrees on them.
-    case UnaryOp::kFloor: return floor(x);
-    case UnaryOp::kCeil: return ceil(x);
-    case UnaryOp::kRound: return rint(x);
-    case UnaryOp::kSqrt: return __builtin_sqrt(x);
-    case UnaryOp::kRsqrt: return 1 / __builtin_sqrt(x);
-    case UnaryOp::kReciprocal: return 1 / x;
-    case UnaryOp::kExp: return Exp(x);
-    case UnaryOp::kLog: return Log(x);
+    case UnaryOp::kFloor:
+      return floor(x);
+    case UnaryOp::kCeil:
+      return ceil(x);
+    case UnaryOp::kRound:
+      return rint(x);
+    case UnaryOp::kSqrt:
+      return __builtin_sqrt(x);
+    case UnaryOp::kRsqrt:
+      return 1 / __builtin_sqrt(x);
+    case UnaryOp::kReciprocal:
+      return 1 / x;
+    case UnaryOp::kExp:
+      return Exp(x);
+    case UnaryOp::kLog:
+      return Log(x);
     case UnaryOp::kTanh: {
       const double a = Abs(x);
       if (x != x) return x;
@@ -279,13 +313,16 @@ double ScalarUnary64(UnaryOp kind, double alpha, double beta, double x) {
       const double e = Exp(-Abs(x));
       return (x < 0 ? e : 1) / (1 + e);
     }
-    case UnaryOp::kRelu: return x < 0 ? 0 : x;
+    case UnaryOp::kRelu:
+      return x < 0 ? 0 : x;
     case UnaryOp::kClip: {
       const double low = alpha > x ? alpha : x;
       return beta < low ? beta : low;
     }
-    case UnaryOp::kSquare: return x * x;
-    default: return kNan;
+    case UnaryOp::kSquare:
+      return x * x;
+    default:
+      return kNan;
   }
 }
 

@@ -92,7 +92,8 @@ void LayerNorm(bool rms, float epsilon, size_t n, const float* x, const float* s
 
 // V vectors of columns from column i on.
 template <size_t V>
-TL_INLINE void SumColumns(size_t rows, size_t n, size_t i, size_t count, const float* x, const float* mean, float* sums) {
+TL_INLINE void SumColumns(size_t rows, size_t n, size_t i, size_t count, const float* x, const float* mean,
+                          float* sums) {
   F32 acc[V], m[V];
   for (size_t v = 0; v < V; ++v) {
     acc[v] = Zero();

@@ -17,7 +17,8 @@ struct NormalizeKernels {
   void (*softmax_columns)(bool is_log, size_t rows, size_t n, size_t stride, const float* x, float* y, float* scratch);
   /// One row: d = x - mean (x for rms), y = d * (1 / sqrt(mean(d^2) + epsilon)), then fma(y, scale, bias), a product
   /// or a sum where one of them is null. y may be x.
-  void (*layer_norm)(bool rms, float epsilon, size_t n, const float* x, const float* scale, const float* bias, float* y);
+  void (*layer_norm)(bool rms, float epsilon, size_t n, const float* x, const float* scale, const float* bias,
+                     float* y);
   /// sums[i] = sum over rows of x[r * n + i], or of (x[r * n + i] - mean[i])^2 when mean is not null.
   void (*column_sums)(size_t rows, size_t n, const float* x, const float* mean, float* sums);
   /// y[r * n + i] = fma(x[r * n + i] - mean[i], scale[i], bias[i]). y may be x.

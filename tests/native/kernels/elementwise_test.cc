@@ -136,8 +136,8 @@ TEST_P(ElementwiseTest, HasTheSameBitsOnEveryPath) {
     for (size_t p = 0; SupportedIsa(p, &isa); ++p) {
       FindElementwise(isa)->unary(f.kind, f.alpha, f.beta, n, x, other);
       for (size_t i = 0; i < n; ++i) {
-        ASSERT_TRUE(Same(y[i], other[i])) << f.name << "(" << x[i] << ") on " << IsaName(isa) << " = " << other[i]
-                                          << ", scalar " << y[i];
+        ASSERT_TRUE(Same(y[i], other[i]))
+            << f.name << "(" << x[i] << ") on " << IsaName(isa) << " = " << other[i] << ", scalar " << y[i];
       }
     }
   }
@@ -193,9 +193,31 @@ TEST(ElementwiseSpecial, ValuesAreThoseOfIeee) {
 }
 
 TEST(ElementwisePow, MatchesLibmWithinHalfAnUlp) {
-  const float values[] = {0.0f,  -0.0f, 1.0f,   -1.0f, 2.0f,  -2.0f, 0.5f,  -0.5f, 3.0f,   -3.0f,  1e-3f, 7.25f,
-                          1e30f, 1e-40f, -1e-40f, 148.0f, 152.0f, -149.0f, 1e38f, -1e38f, 1.0000001f, 0.99f,
-                          static_cast<float>(kInf), -static_cast<float>(kInf), NAN};
+  const float values[] = {0.0f,
+                          -0.0f,
+                          1.0f,
+                          -1.0f,
+                          2.0f,
+                          -2.0f,
+                          0.5f,
+                          -0.5f,
+                          3.0f,
+                          -3.0f,
+                          1e-3f,
+                          7.25f,
+                          1e30f,
+                          1e-40f,
+                          -1e-40f,
+                          148.0f,
+                          152.0f,
+                          -149.0f,
+                          1e38f,
+                          -1e38f,
+                          1.0000001f,
+                          0.99f,
+                          static_cast<float>(kInf),
+                          -static_cast<float>(kInf),
+                          NAN};
   for (float a : values) {
     for (float b : values) {
       const float y = ScalarBinary(BinaryOp::kPow, a, b);
@@ -218,7 +240,7 @@ TEST(ElementwiseBinary, MatchesPlainLoops) {
     b[i] = static_cast<float>(static_cast<int>(i * 104729 % 97) - 48) / 4;
   }
   a[5] = b[9] = NAN;
-  const BinaryOp kinds[] = {BinaryOp::kAdd, BinaryOp::kSub, BinaryOp::kMul, BinaryOp::kDiv, BinaryOp::kMax,
+  const BinaryOp kinds[] = {BinaryOp::kAdd, BinaryOp::kSub,   BinaryOp::kMul, BinaryOp::kDiv, BinaryOp::kMax,
                             BinaryOp::kMin, BinaryOp::kPrelu, BinaryOp::kPow, BinaryOp::kMod, BinaryOp::kFmod};
   Isa isa;
   for (size_t p = 0; SupportedIsa(p, &isa); ++p) {
@@ -233,14 +255,30 @@ TEST(ElementwiseBinary, MatchesPlainLoops) {
               const float u = a[r * oa.row + i * oa.col], v = b[r * ob.row + i * ob.col];
               float want = 0;
               switch (kind) {
-                case BinaryOp::kAdd: want = u + v; break;
-                case BinaryOp::kSub: want = u - v; break;
-                case BinaryOp::kMul: want = u * v; break;
-                case BinaryOp::kDiv: want = u / v; break;
-                case BinaryOp::kMax: want = v > u || v != v ? v : u; break;
-                case BinaryOp::kMin: want = v < u || v != v ? v : u; break;
-                case BinaryOp::kPrelu: want = u < 0 ? u * v : u; break;
-                default: want = ScalarBinary(kind, u, v); break;
+                case BinaryOp::kAdd:
+                  want = u + v;
+                  break;
+                case BinaryOp::kSub:
+                  want = u - v;
+                  break;
+                case BinaryOp::kMul:
+                  want = u * v;
+                  break;
+                case BinaryOp::kDiv:
+                  want = u / v;
+                  break;
+                case BinaryOp::kMax:
+                  want = v > u || v != v ? v : u;
+                  break;
+                case BinaryOp::kMin:
+                  want = v < u || v != v ? v : u;
+                  break;
+                case BinaryOp::kPrelu:
+                  want = u < 0 ? u * v : u;
+                  break;
+                default:
+                  want = ScalarBinary(kind, u, v);
+                  break;
               }
               ASSERT_TRUE(Same(y[r * n + i], want)) << static_cast<int>(kind) << " " << u << " " << v;
             }

@@ -109,7 +109,8 @@ TEST(NormalizeColumns, SumsInAscendingOrderAndApplies) {
     Fill(scale, n, 23, 0.0f);
     Fill(bias, n, 24, 0.0f);
     for (const float* m : {static_cast<const float*>(nullptr), static_cast<const float*>(mean)}) {
-      OnEveryPath(n, sums, [&](const NormalizeKernels& kernels, float* out) { kernels.column_sums(kRows, n, x, m, out); });
+      OnEveryPath(n, sums,
+                  [&](const NormalizeKernels& kernels, float* out) { kernels.column_sums(kRows, n, x, m, out); });
       for (size_t i = 0; i < n; ++i) {
         float sum = 0;
         for (size_t r = 0; r < kRows; ++r) {

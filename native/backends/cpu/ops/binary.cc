@@ -44,8 +44,7 @@ Status Prepare(OpContext& context) {
   }
   const DType result = IsComparison(op) ? DType::kBool : dtype;
   const schema::Activation* activation = attributes.activation();
-  if (activation != nullptr &&
-      (result != DType::kFloat32 || !IsFloatUnary(static_cast<UnaryOp>(activation->kind())))) {
+  if (activation != nullptr && (result != DType::kFloat32 || !IsFloatUnary(static_cast<UnaryOp>(activation->kind())))) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "activation %d of a %s result, expected one over float32",
                          static_cast<int>(activation->kind()), DTypeName(result));
   }
@@ -56,11 +55,16 @@ Status Prepare(OpContext& context) {
 template <typename T>
 bool Compare(BinaryOp op, T a, T b) {
   switch (op) {
-    case BinaryOp::kLess: return a < b;
-    case BinaryOp::kLessOrEqual: return a <= b;
-    case BinaryOp::kGreater: return a > b;
-    case BinaryOp::kGreaterOrEqual: return a >= b;
-    default: return a == b;
+    case BinaryOp::kLess:
+      return a < b;
+    case BinaryOp::kLessOrEqual:
+      return a <= b;
+    case BinaryOp::kGreater:
+      return a > b;
+    case BinaryOp::kGreaterOrEqual:
+      return a >= b;
+    default:
+      return a == b;
   }
 }
 
@@ -82,15 +86,21 @@ T Integer(BinaryOp op, T a, T b, unsigned bits) {
   constexpr bool is_signed = T(-1) < T(0);
   const uint64_t u = static_cast<uint64_t>(a), v = static_cast<uint64_t>(b);
   switch (op) {
-    case BinaryOp::kAdd: return static_cast<T>(u + v);
-    case BinaryOp::kSub: return static_cast<T>(u - v);
-    case BinaryOp::kMul: return static_cast<T>(u * v);
+    case BinaryOp::kAdd:
+      return static_cast<T>(u + v);
+    case BinaryOp::kSub:
+      return static_cast<T>(u - v);
+    case BinaryOp::kMul:
+      return static_cast<T>(u * v);
     case BinaryOp::kDiv:
       if (b == 0) return 0;
       return is_signed && v == ~uint64_t{0} ? static_cast<T>(0 - u) : static_cast<T>(a / b);
-    case BinaryOp::kPow: return static_cast<T>(IntegerPow(u, v, is_signed && b < T(0)));
-    case BinaryOp::kMax: return b > a ? b : a;
-    case BinaryOp::kMin: return b < a ? b : a;
+    case BinaryOp::kPow:
+      return static_cast<T>(IntegerPow(u, v, is_signed && b < T(0)));
+    case BinaryOp::kMax:
+      return b > a ? b : a;
+    case BinaryOp::kMin:
+      return b < a ? b : a;
     case BinaryOp::kMod:
     case BinaryOp::kFmod: {
       if (b == 0 || (is_signed && v == ~uint64_t{0})) return 0;
@@ -98,28 +108,43 @@ T Integer(BinaryOp op, T a, T b, unsigned bits) {
       return op == BinaryOp::kMod && r != 0 && (r < T(0)) != (b < T(0)) ? static_cast<T>(r + b) : r;
     }
     case BinaryOp::kAnd:
-    case BinaryOp::kBitwiseAnd: return static_cast<T>(u & v);
+    case BinaryOp::kBitwiseAnd:
+      return static_cast<T>(u & v);
     case BinaryOp::kOr:
-    case BinaryOp::kBitwiseOr: return static_cast<T>(u | v);
+    case BinaryOp::kBitwiseOr:
+      return static_cast<T>(u | v);
     case BinaryOp::kXor:
-    case BinaryOp::kBitwiseXor: return static_cast<T>(u ^ v);
-    case BinaryOp::kShiftLeft: return v >= bits ? T(0) : static_cast<T>(u << v);
-    case BinaryOp::kShiftRight: return v >= bits ? T(0) : static_cast<T>(a >> v);
-    case BinaryOp::kPrelu: return a < T(0) ? static_cast<T>(u * v) : a;
-    default: return 0;
+    case BinaryOp::kBitwiseXor:
+      return static_cast<T>(u ^ v);
+    case BinaryOp::kShiftLeft:
+      return v >= bits ? T(0) : static_cast<T>(u << v);
+    case BinaryOp::kShiftRight:
+      return v >= bits ? T(0) : static_cast<T>(a >> v);
+    case BinaryOp::kPrelu:
+      return a < T(0) ? static_cast<T>(u * v) : a;
+    default:
+      return 0;
   }
 }
 
 double Double(BinaryOp op, double a, double b) {
   switch (op) {
-    case BinaryOp::kAdd: return a + b;
-    case BinaryOp::kSub: return a - b;
-    case BinaryOp::kMul: return a * b;
-    case BinaryOp::kDiv: return a / b;
-    case BinaryOp::kMax: return b > a || b != b ? b : a;
-    case BinaryOp::kMin: return b < a || b != b ? b : a;
-    case BinaryOp::kPrelu: return a < 0 ? a * b : a;
-    default: return ScalarBinary64(op, a, b);
+    case BinaryOp::kAdd:
+      return a + b;
+    case BinaryOp::kSub:
+      return a - b;
+    case BinaryOp::kMul:
+      return a * b;
+    case BinaryOp::kDiv:
+      return a / b;
+    case BinaryOp::kMax:
+      return b > a || b != b ? b : a;
+    case BinaryOp::kMin:
+      return b < a || b != b ? b : a;
+    case BinaryOp::kPrelu:
+      return a < 0 ? a * b : a;
+    default:
+      return ScalarBinary64(op, a, b);
   }
 }
 
@@ -148,8 +173,8 @@ void GenericRow(const ElementwiseKernels& kernels, BinaryOp op, DType dtype, siz
     switch (WideOf(dtype)) {
       case Wide::kFloat:
         if (!IsComparison(op)) {
-          kernels.binary(op, 1, count, {static_cast<const float*>(u), 0, a_col}, {static_cast<const float*>(v), 0, b_col},
-                         static_cast<float*>(out));
+          kernels.binary(op, 1, count, {static_cast<const float*>(u), 0, a_col},
+                         {static_cast<const float*>(v), 0, b_col}, static_cast<float*>(out));
         } else {
           Tile<float>(op, count, u, a_col, v, b_col, out, [](float p, float) { return p; });
         }

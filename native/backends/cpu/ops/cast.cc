@@ -25,7 +25,7 @@ Status Prepare(OpContext& context) {
 }
 
 struct Range {
-  double low, high;       // smallest and largest value, as doubles
+  double low, high;  // smallest and largest value, as doubles
   uint64_t low_bits, high_bits;
 };
 Range RangeOf(DType dtype) {
@@ -97,10 +97,18 @@ Status Run(OpContext& context) {
       const void* wide = Widen(kernels, from, in, count, scratch);
       void* out = scratch + kTileBytes;
       switch (WideOf(from)) {
-        case Wide::kFloat: Convert(static_cast<const float*>(wide), count, to, out); break;
-        case Wide::kDouble: Convert(static_cast<const double*>(wide), count, to, out); break;
-        case Wide::kInt: Convert(static_cast<const int64_t*>(wide), count, to, out); break;
-        default: Convert(static_cast<const uint64_t*>(wide), count, to, out); break;
+        case Wide::kFloat:
+          Convert(static_cast<const float*>(wide), count, to, out);
+          break;
+        case Wide::kDouble:
+          Convert(static_cast<const double*>(wide), count, to, out);
+          break;
+        case Wide::kInt:
+          Convert(static_cast<const int64_t*>(wide), count, to, out);
+          break;
+        default:
+          Convert(static_cast<const uint64_t*>(wide), count, to, out);
+          break;
       }
       Narrow(kernels, to, out, count, dst + at * to_size);
     }

@@ -2,10 +2,11 @@
 // CPU elementwise: a chain of float32 steps, run for one tile of the result after the other. Operands are read where
 // they lie; a value that is broadcast along a dim stays narrow until a step needs it wide. Results of steps lie in
 // scratch slots that are reused after their last reader; the last step writes to memory directly.
+#include "kernels/elementwise/elementwise.h"
+
 #include <string.h>
 
 #include "backends/cpu/broadcast.h"
-#include "kernels/elementwise/elementwise.h"
 
 namespace tealight {
 namespace {
@@ -29,16 +30,15 @@ struct Step {
 };
 Step ReadStep(const schema::Elementwise& attributes, int i) {
   const schema::ElementwiseStep& s = *attributes.steps()->Get(static_cast<unsigned>(i));
-  return {s.is_binary(), static_cast<UnaryOp>(s.unary()), static_cast<BinaryOp>(s.binary()), s.a(), s.b(),
-          s.alpha(),     s.beta()};
+  return {s.is_binary(), static_cast<UnaryOp>(s.unary()), static_cast<BinaryOp>(s.binary()), s.a(), s.b(), s.alpha(),
+          s.beta()};
 }
 
 Status CheckSteps(OpContext& context, const schema::Elementwise& attributes, int num_inputs) {
   const auto* steps = attributes.steps();
   const auto* results = attributes.results();
-  if (steps == nullptr || results == nullptr || steps->size() < 1 || steps->size() > kMaxSteps ||
-      results->size() < 1 || results->size() > kMaxResults ||
-      results->size() != static_cast<unsigned>(context.num_outputs())) {
+  if (steps == nullptr || results == nullptr || steps->size() < 1 || steps->size() > kMaxSteps || results->size() < 1 ||
+      results->size() > kMaxResults || results->size() != static_cast<unsigned>(context.num_outputs())) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "steps or results: a wrong number, expected 1 to %d and 1 to %d",
                          kMaxSteps, kMaxResults);
   }
@@ -51,8 +51,8 @@ Status CheckSteps(OpContext& context, const schema::Elementwise& attributes, int
     const int limit = num_inputs + i;
     const bool known = s.is_binary ? IsFloatBinary(s.binary) : IsFloatUnary(s.unary);
     if (!known || s.a < 0 || s.a >= limit || (s.is_binary && (s.b < 0 || s.b >= limit))) {
-      return context.Error(TL_ERROR_INVALID_BUNDLE, "step %d: a kind or register out of range, expected earlier registers",
-                           i);
+      return context.Error(TL_ERROR_INVALID_BUNDLE,
+                           "step %d: a kind or register out of range, expected earlier registers", i);
     }
   }
   for (int r : *results) {
@@ -123,7 +123,8 @@ struct Register {
 // One tile: rows x columns of the result, rows == 1 where columns > kTileElements / 2.
 class Tile {
  public:
-  Tile(const ElementwiseKernels& kernels, size_t rows, size_t columns) : kernels_(kernels), rows_(rows), columns_(columns) {}
+  Tile(const ElementwiseKernels& kernels, size_t rows, size_t columns)
+      : kernels_(kernels), rows_(rows), columns_(columns) {}
 
   void Run(const Step& step, const Register* registers, float* y, Register* result) const {
     const Register& a = registers[step.a];
@@ -157,9 +158,7 @@ class Tile {
       for (size_t i = 0; i < columns_; ++i) y[r * columns_ + i] = x.data[r * x.row + i * x.col];
     }
   }
-  bool Full(const Register& x) const {
-    return (x.col == 1 || columns_ == 1) && (x.row == columns_ || rows_ == 1);
-  }
+  bool Full(const Register& x) const { return (x.col == 1 || columns_ == 1) && (x.row == columns_ || rows_ == 1); }
 
  private:
   // Whether x is one run of elements (or one scalar) over all rows.

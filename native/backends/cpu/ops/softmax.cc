@@ -46,15 +46,16 @@ Status Run(OpContext& context) {
   }
   const size_t blocks = (s.inner + kColumnBlock - 1) / kColumnBlock;
   const size_t width = s.inner < kColumnBlock ? s.inner : kColumnBlock;
-  context.ParallelFor(s.outer * blocks, 4096 / (s.axis * (width + 1)) + 1, [&](size_t thread, size_t begin, size_t end) {
-    float* scratch = static_cast<float*>(context.thread_scratch(thread));
-    for (size_t i = begin; i < end; ++i) {
-      const size_t column = i % blocks * kColumnBlock;
-      const size_t n = s.inner - column < kColumnBlock ? s.inner - column : kColumnBlock;
-      const size_t at = i / blocks * s.axis * s.inner + column;
-      kernels.softmax_columns(is_log, s.axis, n, s.inner, x + at, y + at, scratch);
-    }
-  });
+  context.ParallelFor(s.outer * blocks, 4096 / (s.axis * (width + 1)) + 1,
+                      [&](size_t thread, size_t begin, size_t end) {
+                        float* scratch = static_cast<float*>(context.thread_scratch(thread));
+                        for (size_t i = begin; i < end; ++i) {
+                          const size_t column = i % blocks * kColumnBlock;
+                          const size_t n = s.inner - column < kColumnBlock ? s.inner - column : kColumnBlock;
+                          const size_t at = i / blocks * s.axis * s.inner + column;
+                          kernels.softmax_columns(is_log, s.axis, n, s.inner, x + at, y + at, scratch);
+                        }
+                      });
   return Status::Ok();
 }
 

@@ -45,10 +45,18 @@ void Choose(OpContext& context) {
 
 Status Run(OpContext& context) {
   switch (DTypeSize(context.output(0)->dtype)) {
-    case 1: Choose<uint8_t>(context); break;
-    case 2: Choose<uint16_t>(context); break;
-    case 4: Choose<uint32_t>(context); break;
-    default: Choose<uint64_t>(context); break;
+    case 1:
+      Choose<uint8_t>(context);
+      break;
+    case 2:
+      Choose<uint16_t>(context);
+      break;
+    case 4:
+      Choose<uint32_t>(context);
+      break;
+    default:
+      Choose<uint64_t>(context);
+      break;
   }
   return Status::Ok();
 }
