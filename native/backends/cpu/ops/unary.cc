@@ -40,13 +40,20 @@ Status Prepare(OpContext& context) {
 uint64_t Integer(UnaryOp op, uint64_t x, bool is_signed) {
   const bool negative = is_signed && static_cast<int64_t>(x) < 0;
   switch (op) {
-    case UnaryOp::kAbs: return negative ? 0 - x : x;
-    case UnaryOp::kNeg: return 0 - x;
-    case UnaryOp::kSign: return negative ? ~uint64_t{0} : x != 0;
-    case UnaryOp::kRelu: return negative ? 0 : x;
-    case UnaryOp::kSquare: return x * x;
-    case UnaryOp::kNot: return x == 0;
-    default: return ~x;
+    case UnaryOp::kAbs:
+      return negative ? 0 - x : x;
+    case UnaryOp::kNeg:
+      return 0 - x;
+    case UnaryOp::kSign:
+      return negative ? ~uint64_t{0} : x != 0;
+    case UnaryOp::kRelu:
+      return negative ? 0 : x;
+    case UnaryOp::kSquare:
+      return x * x;
+    case UnaryOp::kNot:
+      return x == 0;
+    default:
+      return ~x;
   }
 }
 
