@@ -30,8 +30,8 @@ inline Status PlanWinograd(OpContext& context, size_t images, WinogradPlan* plan
   plan->tile_columns = CeilDiv(plan->ow, m);
   plan->tiles = images * plan->tile_rows * plan->tile_columns;
   plan->step = Least(plan->oc, 64);
-  // A block's transformed input and sums stay in the L2 cache; at least the rows of one gemm tile, or the weights, which
-  // pass once per block, would come in too often.
+  // A block's transformed input and sums stay in the L2 cache; at least the rows of one gemm tile, or the weights,
+  // which pass once per block, would come in too often.
   plan->gemm = FindGemm(context.isa(), plan->step);
   const size_t max_rows = plan->gemm->max_rows;
   const size_t cached = 128 * 1024 / (plan->positions * Most(plan->c + plan->step, 1));
