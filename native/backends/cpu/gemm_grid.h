@@ -51,8 +51,12 @@ inline GemmGrid PlanGemmGrid(size_t m, size_t n, size_t k, size_t max_rows, size
   if (threads <= 1 || grid.m_cells == 0) return grid;
   const double macs = row_work * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const double most = static_cast<double>(threads * 6);
-  const size_t wanted = static_cast<size_t>(macs / kCellMacs < most ? macs / kCellMacs : most) + 1;
-  if (grid.n_cells < wanted) grid.m_cells = Least(row_tiles, CeilDiv(wanted, grid.n_cells));
+  const size_t some = static_cast<size_t>(macs / kCellMacs < most ? macs / kCellMacs : most) + 1;
+  const size_t wanted = CeilDiv(some, threads) * threads;
+  if (grid.n_cells < wanted) {
+    grid.m_cells = Least(row_tiles, CeilDiv(wanted, grid.n_cells));
+    grid.m_cells = CeilDiv(row_tiles, row_tiles / grid.m_cells);  // whole tiles where there are few
+  }
   if (grid.cells() < wanted)
     grid.n_cells = Most(grid.n_cells, Least(CeilDiv(grid.panels, 2), CeilDiv(wanted, grid.m_cells)));
   return grid;
