@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034
 # Sourced by tools/demo, tools/test and tools/check: brings a Debian-like machine with Python 3.11 to where the
 # project builds and runs. Everything is idempotent; what is there already costs seconds.
 # Sets: ROOT, PY (the environment's python).
