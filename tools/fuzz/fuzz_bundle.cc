@@ -30,7 +30,7 @@ constexpr uint64_t kMemoryLimit = 256u << 20;
 constexpr size_t kMaxInputBytes = 16u << 20;
 constexpr size_t kMaxOpenBytes = 256u << 10;
 constexpr unsigned kHangSeconds = 60;
-constexpr uint64_t kRunBudgetNs = 8000000000;  // of processor time; later runs are made for one variant in 8
+constexpr uint64_t kRunBudgetNs = 8000000000;  // of processor time; later runs are made for one variant in 64
 
 struct Field {
   uint32_t offset;  // in the file
@@ -160,7 +160,7 @@ void RunSession(const tl_model* model, size_t entry_point, std::mt19937_64* rng,
   tl_session_create(model, &options, &session, &error);
   if (!Note(totals, error)) return;
   std::vector<Buffer*> memory;
-  const bool is_run = totals->runs_ns < kRunBudgetNs || (*rng)() % 8 == 0 || getenv("FUZZ_ONLY") != nullptr;
+  const bool is_run = totals->runs_ns < kRunBudgetNs || (*rng)() % 64 == 0 || getenv("FUZZ_ONLY") != nullptr;
   if (!is_run) ++totals->skipped;
   const uint64_t start = NowNs(CLOCK_PROCESS_CPUTIME_ID);
   if (is_run && SetInputs(model, entry_point, session, &memory, rng, totals)) {
