@@ -44,10 +44,16 @@ struct ThreadPool::State {
   alignas(64) std::atomic<uint32_t> open{0};  // the loop's number while it can be entered, else 0
   std::atomic<bool> stop{false};
   alignas(64) std::atomic<uint32_t> inside{0};
-  alignas(64) std::atomic<size_t> next{0};
+  // Each thread's own part of the items: it takes from it first, then from those of the others. So in the next loop
+  // over as many items it finds what it wrote in its own cache.
+  struct alignas(64) Part {
+    std::atomic<size_t> next;
+    size_t end;
+  };
+  Part* parts = nullptr;
+  size_t threads = 1;
   alignas(64) Body body = nullptr;
   void* context = nullptr;
-  size_t items = 0;
   size_t chunk = 0;
   uint32_t number = 0;
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -89,10 +95,13 @@ struct ThreadPool::State {
   }
 
   void Work(size_t thread) {
-    for (;;) {
-      const size_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
-      if (begin >= items) return;
-      body(context, thread, begin, items - begin < chunk ? items : begin + chunk);
+    for (size_t i = 0; i < threads; ++i) {
+      Part& part = parts[(thread + i) % threads];
+      for (;;) {
+        const size_t begin = part.next.fetch_add(chunk, std::memory_order_relaxed);
+        if (begin >= part.end) break;
+        body(context, thread, begin, part.end - begin < chunk ? part.end : begin + chunk);
+      }
     }
   }
 
@@ -121,10 +130,14 @@ bool ThreadPool::Start(size_t threads) {
   if (posix_memalign(&memory, 64, sizeof(State)) != 0) return false;
   state_ = new (memory) State;
   state_->worker = static_cast<State::Worker*>(calloc(threads - 1, sizeof(State::Worker)));
-  if (state_->worker == nullptr) {
+  state_->threads = threads;
+  memory = nullptr;
+  if (state_->worker == nullptr || posix_memalign(&memory, 64, threads * sizeof(State::Part)) != 0) {
     Stop();
     return false;
   }
+  state_->parts = static_cast<State::Part*>(memory);
+  for (size_t i = 0; i < threads; ++i) new (&state_->parts[i]) State::Part{};
   sigset_t all, old;  // signals are the application's: its handlers do not run on our threads
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -151,6 +164,7 @@ void ThreadPool::Stop() {
   state_->WakeSleepers();
   for (size_t i = 0; i < state_->workers; ++i) pthread_join(state_->worker[i].handle, nullptr);
   free(state_->worker);
+  free(state_->parts);
   pthread_cond_destroy(&state_->wake);
   pthread_mutex_destroy(&state_->mutex);
   state_->~State();
@@ -169,9 +183,11 @@ void ThreadPool::Run(size_t items, size_t grain, Body body, void* context) {
   State* state = state_;
   state->body = body;
   state->context = context;
-  state->items = items;
   state->chunk = share > grain ? share : grain;
-  state->next.store(0);
+  for (size_t i = 0; i < num_threads_; ++i) {
+    state->parts[i].next.store(items / num_threads_ * i + items % num_threads_ * i / num_threads_);
+    state->parts[i].end = items / num_threads_ * (i + 1) + items % num_threads_ * (i + 1) / num_threads_;
+  }
   if (++state->number == 0) state->number = 1;
   state->open.store(state->number);
   state->WakeSleepers();
