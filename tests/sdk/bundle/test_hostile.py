@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Damaged bundles of real models: a sample of variants (TEALIGHT_FUZZ=full: 2000 each), opened and run by the sanitizer build of the runtime.
+"""Damaged bundles of real models, opened and run by the sanitizer build of the runtime.
+
+A sample of variants of each model; TEALIGHT_FUZZ=full makes 2000.
 
 Truncations, changed bits, numbers and fields, swapped segments (tools/fuzz/fuzz_bundle.cc) and edits of the decoded
 tables (tools/fuzz/mutate.py): no crash, no hang, no sanitizer report, and a message with every failure.
