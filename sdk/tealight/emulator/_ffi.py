@@ -12,6 +12,12 @@ from typing import Any
 
 from tealight.errors import BundleError, RuntimeFailure, TealightError
 
+#: The types that sessions make.
+_TYPES = (
+    "tl_error*", "tl_memory*", "tl_model**", "tl_profile_row*", "tl_session**", "tl_session_options*", "tl_tensor*",
+    "char[]", "void*",
+)  # fmt: skip
+
 
 def native_folder() -> pathlib.Path:
     """Returns where the library and its header lie."""
@@ -44,10 +50,18 @@ def load() -> tuple[Any, Any]:
 
 
 def preload() -> None:
-    """Loads the library where there is one; where not, the first session says so."""
-    if native_folder().is_dir():
-        with contextlib.suppress(TealightError, OSError):
-            load()
+    """Loads the library where there is one; where not, the first session says so.
+
+    cffi parses a type and binds a function on first use: done here, so that no model is charged with it.
+    """
+    if not native_folder().is_dir():
+        return
+    with contextlib.suppress(TealightError, OSError):
+        ffi, lib = load()
+        for name in _TYPES:
+            ffi.typeof(name)
+        for name in dir(lib):
+            getattr(lib, name)
 
 
 def raise_error(ffi: Any, error: Any, prefix: str = "") -> None:
