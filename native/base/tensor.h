@@ -70,7 +70,18 @@ struct Shape {
 };
 
 // Values equal schema::Layout.
-enum class Layout : uint8_t { kPlain = 0, kPadN16, kGemmN16, kDwconvC16, kConvTransposeN16, kWinogradN16 };
+enum class Layout : uint8_t {
+  kPlain = 0,
+  kPadN16,
+  kGemmN16,
+  kDwconvC16,
+  kConvTransposeN16,
+  kWinogradN16,
+  kPadN32,
+  kGemmN32K4,
+  kDwconvC16R4,
+  kConvTransposeN32K4
+};
 
 struct Tensor {
   DType dtype = DType::kNone;

@@ -32,6 +32,29 @@ bool Elements(const Shape& shape, uint64_t* elements) {
   return true;
 }
 
+// gemm_n32k4: panels of 32 columns, each with its int32 sums before the weights.
+bool Int8GemmBytes(DType dtype, uint32_t groups, const Shape& shape, uint64_t* bytes) {
+  if (dtype != DType::kInt8 && dtype != DType::kInt4) return false;
+  uint64_t k = 1, total = (static_cast<uint64_t>(shape[0]) / groups + 31) / 32 * groups;
+  for (int i = 1; i < shape.rank; ++i) {
+    if (!Multiply(&k, static_cast<uint64_t>(shape[i]))) return false;
+  }
+  const uint64_t panel = 32 * 4 + (dtype == DType::kInt8 ? (k + 3) / 4 : (k + 7) / 8) * 32 * 4;
+  if (!Multiply(&total, panel)) return false;
+  *bytes = total;
+  return true;
+}
+
+// dwconv_c16r4: [ceil(c/16)]{sums [16], int8 [kw][ceil(kh/4)][16][4]}.
+bool Int8DepthwiseBytes(DType dtype, const Shape& shape, uint64_t* bytes) {
+  if (dtype != DType::kInt8 || shape.rank != 3) return false;
+  uint64_t panel = static_cast<uint64_t>(shape[2]), total = (static_cast<uint64_t>(shape[0]) + 15) / 16;
+  if (!Multiply(&panel, (static_cast<uint64_t>(shape[1]) + 3) / 4) || !Multiply(&panel, 64)) return false;
+  if (!Multiply(&total, panel + 64)) return false;
+  *bytes = total;
+  return true;
+}
+
 }  // namespace
 
 bool PlainBytes(DType dtype, const Shape& shape, uint64_t* bytes) {
@@ -45,12 +68,16 @@ bool LayoutBytes(DType dtype, Layout layout, uint32_t groups, const Shape& shape
   if (layout == Layout::kPlain) return groups == 1 && PlainBytes(dtype, shape, bytes);
   uint64_t elements = 0;
   if (layout == Layout::kWinogradN16 || shape.rank == 0 || !Elements(shape, &elements)) return false;
-  if (layout == Layout::kDwconvC16 && groups != 1) return false;
-  if (layout == Layout::kPadN16 && shape.rank != 1) return false;
+  if ((layout == Layout::kDwconvC16 || layout == Layout::kDwconvC16R4) && groups != 1) return false;
+  if ((layout == Layout::kPadN16 || layout == Layout::kPadN32) && shape.rank != 1) return false;
   if (layout == Layout::kConvTransposeN16 && shape.rank != 4) return false;
   const uint64_t n = static_cast<uint64_t>(shape[0]);
   if (groups == 0 || n % groups != 0) return false;
-  uint64_t packed = (n / groups + kLanes - 1) / kLanes * kLanes;
+  if (layout == Layout::kGemmN32K4) return Int8GemmBytes(dtype, groups, shape, bytes);
+  if (layout == Layout::kDwconvC16R4) return Int8DepthwiseBytes(dtype, shape, bytes);
+  if (layout == Layout::kConvTransposeN32K4) return false;
+  const uint64_t lanes = layout == Layout::kPadN32 ? 2 * kLanes : kLanes;
+  uint64_t packed = (n / groups + lanes - 1) / lanes * lanes;
   if (!Multiply(&packed, groups)) return false;
   for (int i = 1; i < shape.rank; ++i) {
     if (!Multiply(&packed, static_cast<uint64_t>(shape[i]))) return false;
@@ -71,9 +98,10 @@ bool WinogradBytes(DType dtype, int tile, const Shape& shape, uint64_t* bytes) {
 }
 
 const char* LayoutName(Layout layout) {
-  static constexpr const char* kNames[] = {"plain",       "pad_n16", "gemm_n16", "dwconv_c16", "conv_transpose_n16",
-                                           "winograd_n16"};
-  return layout <= Layout::kWinogradN16 ? kNames[static_cast<size_t>(layout)] : "unknown";
+  static constexpr const char* kNames[] = {
+      "plain",        "pad_n16", "gemm_n16",   "dwconv_c16",   "conv_transpose_n16",
+      "winograd_n16", "pad_n32", "gemm_n32k4", "dwconv_c16r4", "conv_transpose_n32k4"};
+  return layout <= Layout::kConvTransposeN32K4 ? kNames[static_cast<size_t>(layout)] : "unknown";
 }
 
 }  // namespace tealight

@@ -2,6 +2,8 @@
 // The SIMD wrapper of the kernels. A kernel file defines TL_ISA (scalar, arm_neon, x86_avx2 or x86_avx512) and
 // includes this; everything here lies in namespace tealight::TL_ISA, so that no two paths share a symbol.
 //
+// The paths with integer dot products (x86_avx512vnni, arm_neondot, arm_neoni8mm) have the same wrapper as their base.
+//
 //   F32  kLanes float32          I32  kLanes int32          M32  kLanes truth values
 //
 // Every function gives the same bits per lane on every path. NaN payloads and signs are not part of that.
@@ -33,6 +35,9 @@
 #define TL_SIMD_arm_neon 2
 #define TL_SIMD_x86_avx2 3
 #define TL_SIMD_x86_avx512 4
+#define TL_SIMD_arm_neondot 2
+#define TL_SIMD_arm_neoni8mm 2
+#define TL_SIMD_x86_avx512vnni 4
 #define TL_SIMD_JOIN2(a, b) a##b
 #define TL_SIMD_JOIN(a, b) TL_SIMD_JOIN2(a, b)
 #define TL_SIMD TL_SIMD_JOIN(TL_SIMD_, TL_ISA)

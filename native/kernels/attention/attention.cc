@@ -9,7 +9,7 @@ const AttentionKernels* AttentionKernels_x86_avx2();
 const AttentionKernels* AttentionKernels_x86_avx512();
 
 const AttentionKernels* FindAttention(Isa isa) {
-  switch (isa) {
+  switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_X86_AVX512
     case Isa::kX86Avx512:
       return AttentionKernels_x86_avx512();

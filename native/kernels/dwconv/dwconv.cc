@@ -5,7 +5,7 @@
 namespace tealight {
 
 const DwconvKernels* FindDwconv(Isa isa) {
-  switch (isa) {
+  switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_ARM_NEON
     case Isa::kArmNeon:
 #if defined(__aarch64__)

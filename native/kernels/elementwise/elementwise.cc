@@ -9,7 +9,7 @@ const ElementwiseKernels* ElementwiseKernels_x86_avx2();
 const ElementwiseKernels* ElementwiseKernels_x86_avx512();
 
 const ElementwiseKernels* FindElementwise(Isa isa) {
-  switch (isa) {
+  switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_ARM_NEON
     case Isa::kArmNeon:
       return ElementwiseKernels_arm_neon();

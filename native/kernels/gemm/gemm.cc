@@ -15,7 +15,7 @@ const GemmKernels* GemmKernels_x86_avx512();
 
 const GemmKernels* FindGemm(Isa isa, size_t n) {
   (void)n;
-  switch (isa) {
+  switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_X86_AVX512
     case Isa::kX86Avx512:
 #ifdef TL_HAVE_X86_AVX2

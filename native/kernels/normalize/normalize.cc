@@ -9,7 +9,7 @@ const NormalizeKernels* NormalizeKernels_x86_avx2();
 const NormalizeKernels* NormalizeKernels_x86_avx512();
 
 const NormalizeKernels* FindNormalize(Isa isa) {
-  switch (isa) {
+  switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_ARM_NEON
     case Isa::kArmNeon:
       return NormalizeKernels_arm_neon();

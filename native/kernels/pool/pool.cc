@@ -5,7 +5,7 @@
 namespace tealight {
 
 const PoolKernels* FindPool(Isa isa) {
-  switch (isa) {
+  switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_ARM_NEON
     case Isa::kArmNeon:
       return PoolKernels_arm_neon();

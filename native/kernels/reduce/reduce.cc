@@ -9,7 +9,7 @@ const ReduceKernels* ReduceKernels_x86_avx2();
 const ReduceKernels* ReduceKernels_x86_avx512();
 
 const ReduceKernels* FindReduce(Isa isa) {
-  switch (isa) {
+  switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_ARM_NEON
     case Isa::kArmNeon:
       return ReduceKernels_arm_neon();

@@ -5,7 +5,7 @@
 namespace tealight {
 
 const ResizeKernels* FindResize(Isa isa) {
-  switch (isa) {
+  switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_ARM_NEON
     case Isa::kArmNeon:
       return ResizeKernels_arm_neon();

@@ -5,7 +5,7 @@
 namespace tealight {
 
 const TransposeKernels* FindTranspose(Isa isa) {
-  switch (isa) {
+  switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_ARM_NEON
     case Isa::kArmNeon:
       return TransposeKernels_arm_neon();

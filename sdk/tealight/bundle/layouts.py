@@ -6,12 +6,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
+from tealight.bundle import layouts_int8
 from tealight.errors import TealightError
 from tealight.ir.types import Layout
 
 LANES = 16
+_NIBBLES = (np.dtype(ml_dtypes.int4), np.dtype(ml_dtypes.uint4))
 
 
 def pack(array: np.ndarray, layout: Layout, groups: int = 1, attrs: dict[str, Any] | None = None) -> np.ndarray:
@@ -23,6 +26,8 @@ def pack(array: np.ndarray, layout: Layout, groups: int = 1, attrs: dict[str, An
         groups: Groups of dim 0.
         attrs: Attributes of the op that reads it (strides and the like, which some layouts depend on).
     """
+    if array.dtype in _NIBBLES and layout is not Layout.GEMM_N32K4:
+        return layouts_int8.pack_nibbles(pack(array.astype(np.int8), layout, groups, attrs))
     if layout is Layout.PLAIN:
         return np.ascontiguousarray(array)
     n = array.shape[0] if array.ndim else 0
@@ -30,6 +35,8 @@ def pack(array: np.ndarray, layout: Layout, groups: int = 1, attrs: dict[str, An
         raise TealightError(
             f"layout {layout.name.lower()}: shape {array.shape}, dim 0 must divide into {groups} groups"
         )
+    if layout in layouts_int8.LAYOUTS:
+        return layouts_int8.pack(array, layout, groups, attrs or {})
     if layout is Layout.PAD_N16:
         return _pad(array.reshape(groups, -1), 1)
     if layout is Layout.GEMM_N16:
@@ -44,11 +51,30 @@ def pack(array: np.ndarray, layout: Layout, groups: int = 1, attrs: dict[str, An
 
 
 def unpack(
-    data: np.ndarray, layout: Layout, shape: tuple[int, ...], groups: int = 1, attrs: dict[str, Any] | None = None
+    data: np.ndarray,
+    layout: Layout,
+    shape: tuple[int, ...],
+    groups: int = 1,
+    attrs: dict[str, Any] | None = None,
+    dtype: np.dtype | None = None,
 ) -> np.ndarray:
-    """Returns the logical constant of a packed one (data: its elements in file order)."""
+    """Returns the logical constant of a packed one.
+
+    Args:
+        data: Its elements in file order; the bytes where they have 4 bits.
+        layout: Its layout.
+        shape: Of the logical constant.
+        groups: Groups of dim 0.
+        attrs: As in pack().
+        dtype: ml_dtypes.int4 or uint4 when data is bytes of these.
+    """
+    if dtype in _NIBBLES and layout is not Layout.GEMM_N32K4:
+        elements = layouts_int8.unpack_nibbles(data, np.dtype(dtype), packed_elements(layout, shape, groups))
+        return unpack(elements, layout, shape, groups, attrs)
     if layout is Layout.PLAIN:
         return data.reshape(shape)
+    if layout in layouts_int8.LAYOUTS:
+        return layouts_int8.unpack(data, layout, shape, groups, attrs or {})
     n = shape[0] // groups
     k = math.prod(shape[1:])
     if layout is Layout.PAD_N16:
@@ -71,8 +97,8 @@ def packed_elements(layout: Layout, shape: tuple[int, ...], groups: int = 1) -> 
     n = -(-(shape[0] // groups) // LANES) * LANES
     if layout is Layout.PAD_N16:
         return groups * n
-    if layout is Layout.WINOGRAD_N16:
-        raise TealightError("layout winograd_n16: its size depends on the tile, expected another layout")
+    if layout is Layout.WINOGRAD_N16 or layout in layouts_int8.LAYOUTS:
+        raise TealightError(f"layout {layout.name.lower()}: its size depends on more, expected another layout")
     return groups * n * math.prod(shape[1:])
 
 
@@ -96,29 +122,12 @@ def _ungemm(data: np.ndarray, g: int, n: int, k: int) -> np.ndarray:
     return data.reshape(g, blocks, k, LANES).transpose(0, 1, 3, 2).reshape(g, blocks * LANES, k)[:, :n]
 
 
-def _phases(shape: tuple[int, ...], attrs: dict[str, Any]) -> list[np.ndarray]:
-    """Returns for each output phase (row-major over strides) the indices of its taps, row-major over the kernel.
-
-    Tap (y, x) adds input pixel i to output pixel i * stride + tap * dilation - pad; the phase of a tap is
-    (tap * dilation) mod stride.
-    """
-    kh, kw = shape[1], shape[2]
-    sh, sw = attrs.get("strides") or (1, 1)
-    dh, dw = attrs.get("dilations") or (1, 1)
-    result = []
-    for ph in range(sh):
-        for pw in range(sw):
-            taps = [y * kw + x for y in range(kh) for x in range(kw) if y * dh % sh == ph and x * dw % sw == pw]
-            result.append(np.array(taps, np.int64))
-    return result
-
-
 def _conv_transpose(array: np.ndarray, groups: int, attrs: dict[str, Any]) -> np.ndarray:
     oc, kh, kw, c = array.shape
     taps = array.reshape(groups, oc // groups, kh * kw, c)
     parts = []
     for g in range(groups):
-        for phase in _phases(array.shape, attrs):
+        for phase in layouts_int8.phases(array.shape, attrs):
             parts.append(_gemm(taps[g : g + 1, :, phase].reshape(1, oc // groups, -1)).reshape(-1))
     return np.concatenate(parts) if parts else np.zeros(0, array.dtype)
 
@@ -161,7 +170,7 @@ def _unconv_transpose(data: np.ndarray, shape: tuple[int, ...], groups: int, att
     out = np.zeros((groups, n, kh * kw, c), data.dtype)
     at = 0
     for g in range(groups):
-        for phase in _phases(shape, attrs):
+        for phase in layouts_int8.phases(shape, attrs):
             size = -(-n // LANES) * LANES * len(phase) * c
             out[g][:, phase] = _ungemm(data[at : at + size], 1, n, len(phase) * c)[0].reshape(n, len(phase), c)
             at += size

@@ -106,5 +106,9 @@ def constant_array(bundle: Bundle, tensor: Tensor, attrs: dict[str, Any] | None 
         tensor: With constant >= 0.
         attrs: Attributes of the op that reads it (some layouts depend on them).
     """
-    data = bundle.constants[tensor.constant].view(tensor.dtype.numpy)
-    return layouts.unpack(data, tensor.layout, tensor.shape, tensor.layout_groups, attrs)
+    data, dtype = bundle.constants[tensor.constant], None
+    if tensor.dtype in (DType.INT4, DType.UINT4):
+        dtype = tensor.dtype.numpy
+    else:
+        data = data.view(tensor.dtype.numpy)
+    return layouts.unpack(data, tensor.layout, tensor.shape, tensor.layout_groups, attrs, dtype)

@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 
-from tealight.bundle import layouts
+from tealight.bundle import layouts, layouts_int8
 from tealight.bundle.format import ALIGN, HEADER_BYTES, PAGE, Bundle, Header, Program, Tensor, align, constant_align
 from tealight.errors import BundleError, TealightError
 from tealight.ir.types import DType, Layout
@@ -125,7 +125,7 @@ def _check_tensor(bundle: Bundle, p: Program, t: Tensor) -> None:
     _check_index(f"{where} constant", t.constant, len(bundle.constants))
     if any(d < 0 for d in t.shape) or t.arena_offset != -1:
         raise BundleError(f"{where}: a constant with an open shape or a place in the arena, must have neither")
-    if t.layout is Layout.WINOGRAD_N16 or t.dtype in (DType.INT4, DType.UINT4):
+    if t.layout is Layout.WINOGRAD_N16 or t.layout in layouts_int8.LAYOUTS or t.dtype in (DType.INT4, DType.UINT4):
         return
     if t.layout is not Layout.PLAIN and (not t.shape or t.shape[0] % t.layout_groups):
         raise BundleError(f"{where}: shape {list(t.shape)} in {t.layout_groups} groups, dim 0 must divide into them")

@@ -14,7 +14,9 @@ from tealight.emulator.types import Memory, ProfileRow, TensorInfo, check_array,
 from tealight.errors import RuntimeFailure, TealightError
 from tealight.ir.types import DType
 
-_ISA_SHORT = {"avx2": "x86_avx2", "avx512": "x86_avx512", "neon": "arm_neon"}
+_ISA_SHORT = {"avx2": "x86_avx2", "avx512": "x86_avx512", "neon": "arm_neon",
+    "avx512vnni": "x86_avx512vnni", "neondot": "arm_neondot", "neoni8mm": "arm_neoni8mm",
+}  # fmt: skip
 _MAX_RANK = 8
 
 

@@ -75,6 +75,28 @@ class Layout(enum.Enum):
     DWCONV_C16 = 3
     CONV_TRANSPOSE_N16 = 4
     WINOGRAD_N16 = 5
+    PAD_N32 = 6
+    GEMM_N32K4 = 7
+    DWCONV_C16R4 = 8
+    CONV_TRANSPOSE_N32K4 = 9
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantParams:
+    """How integers stand for real numbers: real = (q - zero_point) * scale.
+
+    Attributes:
+        scale: float32 array: [] per tensor, [d] per channel along `axis`, or blocked (the shape of the values, but for
+            dim `axis`, which is divided by block_size).
+        zero_point: int32 array of the same shape.
+        axis: Of the channels or blocks; -1 = per tensor.
+        block_size: Elements of `axis` that share a scale; 0 = per tensor or per channel.
+    """
+
+    scale: np.ndarray
+    zero_point: np.ndarray
+    axis: int = -1
+    block_size: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,11 +107,13 @@ class TensorType:
         dtype: Element type.
         shape: Dims, outermost first; rank is always known.
         const: The elements, when known at build time (for operands that carry shapes, axes …).
+        quantization: What the integers of an int8 program stand for; for reports and for apps, never for computing.
     """
 
     dtype: DType
     shape: tuple[Dim, ...]
     const: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
+    quantization: QuantParams | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def rank(self) -> int:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from tealight import ops
 from tealight.bundle import writer
 from tealight.bundle.format import Bundle, Instruction, Program, Symbol, Tensor
@@ -129,12 +131,18 @@ class _ProgramEmitter:
     def tensor(self, v: Value, layout: Layout = Layout.PLAIN, groups: int = 1, node: Node | None = None) -> int:
         """Returns the index of a value's tensor; a constant has one for each layout it is read in."""
         extra: tuple[Any, ...] = ()
-        if layout in (Layout.CONV_TRANSPOSE_N16, Layout.WINOGRAD_N16) and node is not None:
+        if layout in (Layout.CONV_TRANSPOSE_N16, Layout.WINOGRAD_N16, Layout.CONV_TRANSPOSE_N32K4) and node is not None:
             extra = (repr(sorted(node.attrs.items())),)
         key = (id(v), layout, groups, extra)
         if key in self.indices:
             return self.indices[key]
         tensor = Tensor(v.name, v.dtype, tuple(self.dim(d) for d in v.shape), layout=layout, layout_groups=groups)
+        if v.type.quantization is not None:
+            q = v.type.quantization
+            scales, zero_points = np.ravel(q.scale).tolist(), np.ravel(q.zero_point).tolist()
+            tensor.quantization = {
+                "scales": scales, "zero_points": zero_points, "axis": q.axis, "block_size": q.block_size
+            }  # fmt: skip
         if v.is_const:
             tensor.constant = self.owner.pool.add_packed(v, layout, groups, node)
         else:
