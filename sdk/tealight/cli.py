@@ -178,7 +178,8 @@ def run(o: argparse.Namespace) -> int:
     import numpy as np
 
     from tealight.bundle import reader
-    from tealight.report import inputs, results
+    from tealight.data import inputs
+    from tealight.report import results
 
     bundle = reader.read_bundle(o.bundle)
     with tealight.Session(o.bundle, threads=o.threads, isa=o.isa, device=o.device, engine=o.engine) as session:
@@ -210,7 +211,8 @@ def inspect(o: argparse.Namespace) -> int:
 
 def compare(o: argparse.Namespace) -> int:
     """Compares a bundle with its source model, layer by layer."""
-    from tealight.report import inputs, tables
+    from tealight.data import inputs
+    from tealight.report import tables
 
     with tealight.Session(o.bundle, engine="reference") as session:
         infos = session.inputs

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tealight.data import inputs
 from tealight.emulator import _ffi
 from tealight.emulator.session import Session
 from tealight.errors import TealightError
-from tealight.report import inputs
 from tealight.report.summary import Summary, add_times
 from tealight.report.tables import size_text, time_text
 

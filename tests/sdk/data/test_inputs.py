@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tealight.data import inputs
 from tealight.emulator.types import TensorInfo
 from tealight.errors import TealightError
-from tealight.report import inputs
 
 F32 = np.dtype(np.float32)
 
