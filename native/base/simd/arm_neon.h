@@ -189,6 +189,78 @@ TL_INLINE void StoreHalfPartial(uint16_t* p, F32 a, size_t n) {
   memcpy(p, buffer, n * sizeof(uint16_t));
 }
 
+struct I32Quad {
+  I32 v[4];
+};
+TL_INLINE I32 LoadInt8(const int8_t* p) {
+  uint32_t bits;
+  memcpy(&bits, p, 4);
+  return {vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(bits)))))};
+}
+TL_INLINE I32 LoadUint8(const uint8_t* p) {
+  uint32_t bits;
+  memcpy(&bits, p, 4);
+  const uint16x8_t wide = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(bits)));
+  return {vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(wide)))};
+}
+TL_INLINE I32 LoadInt8Partial(const int8_t* p, size_t n) {
+  int8_t buffer[4] = {};
+  for (size_t i = 0; i < n; ++i) buffer[i] = p[i];
+  return LoadInt8(buffer);
+}
+TL_INLINE I32 LoadUint8Partial(const uint8_t* p, size_t n) {
+  uint8_t buffer[4] = {};
+  for (size_t i = 0; i < n; ++i) buffer[i] = p[i];
+  return LoadUint8(buffer);
+}
+TL_INLINE void StoreInt8(int8_t* p, I32 a) {
+  const int16x4_t half = vqmovn_s32(a.v);
+  const uint32_t bits = vget_lane_u32(vreinterpret_u32_s8(vqmovn_s16(vcombine_s16(half, half))), 0);
+  memcpy(p, &bits, 4);
+}
+TL_INLINE void StoreUint8(uint8_t* p, I32 a) {
+  const int16x4_t half = vqmovn_s32(a.v);
+  const uint32_t bits = vget_lane_u32(vreinterpret_u32_u8(vqmovun_s16(vcombine_s16(half, half))), 0);
+  memcpy(p, &bits, 4);
+}
+TL_INLINE void StoreInt8Partial(int8_t* p, I32 a, size_t n) {
+  int8_t buffer[4];
+  StoreInt8(buffer, a);
+  for (size_t i = 0; i < n; ++i) p[i] = buffer[i];
+}
+TL_INLINE void StoreUint8Partial(uint8_t* p, I32 a, size_t n) {
+  uint8_t buffer[4];
+  StoreUint8(buffer, a);
+  for (size_t i = 0; i < n; ++i) p[i] = buffer[i];
+}
+TL_INLINE I32Quad LoadInt8Quad(const int8_t* p) {
+  const int8x16_t x = vld1q_s8(p);
+  const int16x8_t low = vmovl_s8(vget_low_s8(x)), high = vmovl_s8(vget_high_s8(x));
+  return {{{vmovl_s16(vget_low_s16(low))},
+           {vmovl_s16(vget_high_s16(low))},
+           {vmovl_s16(vget_low_s16(high))},
+           {vmovl_s16(vget_high_s16(high))}}};
+}
+TL_INLINE I32Quad LoadUint8Quad(const uint8_t* p) {
+  const uint8x16_t x = vld1q_u8(p);
+  const int16x8_t low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(x)));
+  const int16x8_t high = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(x)));
+  return {{{vmovl_s16(vget_low_s16(low))},
+           {vmovl_s16(vget_high_s16(low))},
+           {vmovl_s16(vget_low_s16(high))},
+           {vmovl_s16(vget_high_s16(high))}}};
+}
+TL_INLINE void StoreInt8Quad(int8_t* p, const I32Quad& a) {
+  const int16x8_t low = vcombine_s16(vqmovn_s32(a.v[0].v), vqmovn_s32(a.v[1].v));
+  const int16x8_t high = vcombine_s16(vqmovn_s32(a.v[2].v), vqmovn_s32(a.v[3].v));
+  vst1q_s8(p, vcombine_s8(vqmovn_s16(low), vqmovn_s16(high)));
+}
+TL_INLINE void StoreUint8Quad(uint8_t* p, const I32Quad& a) {
+  const int16x8_t low = vcombine_s16(vqmovn_s32(a.v[0].v), vqmovn_s32(a.v[1].v));
+  const int16x8_t high = vcombine_s16(vqmovn_s32(a.v[2].v), vqmovn_s32(a.v[3].v));
+  vst1q_u8(p, vcombine_u8(vqmovun_s16(low), vqmovun_s16(high)));
+}
+
 }  // namespace TL_ISA
 }  // namespace tealight
 

@@ -144,6 +144,30 @@ TL_INLINE void StoreHalfPartial(uint16_t* p, F32 a, size_t n) {
   if (n > 0) *p = FloatToHalf(a.v);
 }
 
+TL_INLINE I32 LoadInt8(const int8_t* p) { return {*p}; }
+TL_INLINE I32 LoadUint8(const uint8_t* p) { return {*p}; }
+TL_INLINE I32 LoadInt8Partial(const int8_t* p, size_t n) { return {n > 0 ? *p : 0}; }
+TL_INLINE I32 LoadUint8Partial(const uint8_t* p, size_t n) { return {n > 0 ? *p : 0}; }
+TL_INLINE void StoreInt8(int8_t* p, I32 a) { *p = static_cast<int8_t>(a.v < -128 ? -128 : a.v > 127 ? 127 : a.v); }
+TL_INLINE void StoreUint8(uint8_t* p, I32 a) { *p = static_cast<uint8_t>(a.v < 0 ? 0 : a.v > 255 ? 255 : a.v); }
+TL_INLINE void StoreInt8Partial(int8_t* p, I32 a, size_t n) {
+  if (n > 0) StoreInt8(p, a);
+}
+TL_INLINE void StoreUint8Partial(uint8_t* p, I32 a, size_t n) {
+  if (n > 0) StoreUint8(p, a);
+}
+struct I32Quad {
+  I32 v[4];
+};
+TL_INLINE I32Quad LoadInt8Quad(const int8_t* p) { return {{{p[0]}, {p[1]}, {p[2]}, {p[3]}}}; }
+TL_INLINE I32Quad LoadUint8Quad(const uint8_t* p) { return {{{p[0]}, {p[1]}, {p[2]}, {p[3]}}}; }
+TL_INLINE void StoreInt8Quad(int8_t* p, const I32Quad& a) {
+  for (int i = 0; i < 4; ++i) StoreInt8(p + i, a.v[i]);
+}
+TL_INLINE void StoreUint8Quad(uint8_t* p, const I32Quad& a) {
+  for (int i = 0; i < 4; ++i) StoreUint8(p + i, a.v[i]);
+}
+
 }  // namespace TL_ISA
 }  // namespace tealight
 

@@ -19,6 +19,8 @@
 //   FirstLane(F32); LanesDown<w>(F32): lane i becomes lane i + w, for i < w
 //   ShiftLeft<n> ShiftRight<n> (logical) ShiftRightArith<n>; Any(m) All(m)
 //   LoadHalf StoreHalf (and Partial): float16 storage, round to nearest even
+//   LoadInt8 LoadUint8 -> I32; StoreInt8 StoreUint8 saturate (and Partial: n <= kLanes, other lanes read as 0);
+//   LoadInt8Quad StoreInt8Quad (and Uint8) move 4 * kLanes bytes as I32Quad.v[0 .. 4), v[0] the first
 //   Lanes16: the 16 virtual lanes of a reduction; ReduceAdd(Lanes16) is the pairwise tree 8, 4, 2, 1
 #ifndef TEALIGHT_BASE_SIMD_VEC_H_
 #define TEALIGHT_BASE_SIMD_VEC_H_

@@ -128,6 +128,64 @@ TL_INLINE void StoreHalfPartial(uint16_t* p, F32 a, size_t n) {
   memcpy(p, buffer, n * sizeof(uint16_t));
 }
 
+TL_INLINE __m128i RawLow(const void* p) { return _mm_loadl_epi64(static_cast<const __m128i*>(p)); }
+TL_INLINE I32 LoadInt8(const int8_t* p) { return {_mm256_cvtepi8_epi32(RawLow(p))}; }
+TL_INLINE I32 LoadUint8(const uint8_t* p) { return {_mm256_cvtepu8_epi32(RawLow(p))}; }
+TL_INLINE I32 LoadInt8Partial(const int8_t* p, size_t n) {
+  int8_t buffer[8] = {};
+  for (size_t i = 0; i < n; ++i) buffer[i] = p[i];
+  return LoadInt8(buffer);
+}
+TL_INLINE I32 LoadUint8Partial(const uint8_t* p, size_t n) {
+  uint8_t buffer[8] = {};
+  for (size_t i = 0; i < n; ++i) buffer[i] = p[i];
+  return LoadUint8(buffer);
+}
+// 8 int32 to int16, in order.
+TL_INLINE __m128i RawHalves(I32 a) {
+  return _mm_packs_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+}
+TL_INLINE void StoreInt8(int8_t* p, I32 a) {
+  const __m128i half = RawHalves(a);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(half, half));
+}
+TL_INLINE void StoreUint8(uint8_t* p, I32 a) {
+  const __m128i half = RawHalves(a);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(half, half));
+}
+TL_INLINE void StoreInt8Partial(int8_t* p, I32 a, size_t n) {
+  int8_t buffer[8];
+  StoreInt8(buffer, a);
+  for (size_t i = 0; i < n; ++i) p[i] = buffer[i];
+}
+TL_INLINE void StoreUint8Partial(uint8_t* p, I32 a, size_t n) {
+  uint8_t buffer[8];
+  StoreUint8(buffer, a);
+  for (size_t i = 0; i < n; ++i) p[i] = buffer[i];
+}
+struct I32Quad {
+  I32 v[4];
+};
+TL_INLINE I32Quad LoadInt8Quad(const int8_t* p) {
+  return {{LoadInt8(p), LoadInt8(p + 8), LoadInt8(p + 16), LoadInt8(p + 24)}};
+}
+TL_INLINE I32Quad LoadUint8Quad(const uint8_t* p) {
+  return {{LoadUint8(p), LoadUint8(p + 8), LoadUint8(p + 16), LoadUint8(p + 24)}};
+}
+// Packing works within halves of 128 bits; this puts the groups of 4 bytes back into order.
+TL_INLINE void RawStoreGroups(void* p, __m256i packed) {
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256(static_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(packed, order));
+}
+TL_INLINE void StoreInt8Quad(int8_t* p, const I32Quad& a) {
+  const __m256i low = _mm256_packs_epi32(a.v[0].v, a.v[1].v), high = _mm256_packs_epi32(a.v[2].v, a.v[3].v);
+  RawStoreGroups(p, _mm256_packs_epi16(low, high));
+}
+TL_INLINE void StoreUint8Quad(uint8_t* p, const I32Quad& a) {
+  const __m256i low = _mm256_packs_epi32(a.v[0].v, a.v[1].v), high = _mm256_packs_epi32(a.v[2].v, a.v[3].v);
+  RawStoreGroups(p, _mm256_packus_epi16(low, high));
+}
+
 }  // namespace TL_ISA
 }  // namespace tealight
 

@@ -130,6 +130,47 @@ TL_INLINE void StoreHalfPartial(uint16_t* p, F32 a, size_t n) {
   _mm256_mask_storeu_epi16(p, RawTail(n), _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
 }
 
+TL_INLINE __m128i RawBytes(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+TL_INLINE I32 LoadInt8(const int8_t* p) { return {_mm512_cvtepi8_epi32(RawBytes(p))}; }
+TL_INLINE I32 LoadUint8(const uint8_t* p) { return {_mm512_cvtepu8_epi32(RawBytes(p))}; }
+TL_INLINE I32 LoadInt8Partial(const int8_t* p, size_t n) {
+  return {_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(RawTail(n), p))};
+}
+TL_INLINE I32 LoadUint8Partial(const uint8_t* p, size_t n) {
+  return {_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(RawTail(n), p))};
+}
+TL_INLINE __m128i RawToUint8(I32 a) { return _mm512_cvtusepi32_epi8(_mm512_max_epi32(a.v, _mm512_setzero_si512())); }
+TL_INLINE void StoreInt8(int8_t* p, I32 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(a.v));
+}
+TL_INLINE void StoreUint8(uint8_t* p, I32 a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), RawToUint8(a)); }
+TL_INLINE void StoreInt8Partial(int8_t* p, I32 a, size_t n) {
+  _mm_mask_storeu_epi8(p, RawTail(n), _mm512_cvtsepi32_epi8(a.v));
+}
+TL_INLINE void StoreUint8Partial(uint8_t* p, I32 a, size_t n) { _mm_mask_storeu_epi8(p, RawTail(n), RawToUint8(a)); }
+struct I32Quad {
+  I32 v[4];
+};
+TL_INLINE I32Quad LoadInt8Quad(const int8_t* p) {
+  return {{LoadInt8(p), LoadInt8(p + 16), LoadInt8(p + 32), LoadInt8(p + 48)}};
+}
+TL_INLINE I32Quad LoadUint8Quad(const uint8_t* p) {
+  return {{LoadUint8(p), LoadUint8(p + 16), LoadUint8(p + 32), LoadUint8(p + 48)}};
+}
+// Packing works within quarters of 128 bits; this puts the groups of 4 bytes back into order.
+TL_INLINE void RawStoreGroups(void* p, __m512i packed) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, packed));
+}
+TL_INLINE void StoreInt8Quad(int8_t* p, const I32Quad& a) {
+  const __m512i low = _mm512_packs_epi32(a.v[0].v, a.v[1].v), high = _mm512_packs_epi32(a.v[2].v, a.v[3].v);
+  RawStoreGroups(p, _mm512_packs_epi16(low, high));
+}
+TL_INLINE void StoreUint8Quad(uint8_t* p, const I32Quad& a) {
+  const __m512i low = _mm512_packs_epi32(a.v[0].v, a.v[1].v), high = _mm512_packs_epi32(a.v[2].v, a.v[3].v);
+  RawStoreGroups(p, _mm512_packus_epi16(low, high));
+}
+
 }  // namespace TL_ISA
 }  // namespace tealight
 
