@@ -27,12 +27,14 @@ from tealight.errors import (
 if TYPE_CHECKING:
     from tealight._build import BuildReport, build
     from tealight._compare import compare
+    from tealight._evaluate import Evaluation, evaluate
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BuildReport",
     "BundleError",
+    "Evaluation",
     "ImportModelError",
     "QuantizeError",
     "RuntimeFailure",
@@ -43,6 +45,7 @@ __all__ = [
     "__version__",
     "build",
     "compare",
+    "evaluate",
 ]
 
 # Opening a model costs what the model costs: the runtime is loaded with the package, not by the first session.
@@ -51,8 +54,10 @@ _ffi.preload()
 # Loaded on first use: the build tools pull in whole frameworks.
 _LAZY = {
     "BuildReport": "tealight._build",
+    "Evaluation": "tealight._evaluate",
     "build": "tealight._build",
     "compare": "tealight._compare",
+    "evaluate": "tealight._evaluate",
 }
 
 

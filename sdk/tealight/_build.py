@@ -14,9 +14,9 @@ from typing import Any
 
 import tealight
 from tealight.bundle import writer
-from tealight.emulator.types import suggestion
+from tealight.emulator.types import TensorInfo, suggestion
 from tealight.errors import BundleError, ImportModelError, QuantizeError, TealightError
-from tealight.ir.graph import Graph
+from tealight.ir.graph import Graph, Value
 from tealight.ir.verify import verify
 from tealight.lower.emit import Emitted, emit
 
@@ -165,7 +165,7 @@ def build(
         graph,
         notes=[("", text) for text in remarks],
         labels=_labels(chosen.labels, graph),
-        images=_images(chosen.image, graph),
+        images=image_table(chosen.image, graph.inputs),
         metadata={str(k): str(v) for k, v in chosen.metadata.items()},
         provenance={
             "source_name": source, "source_sha256": digest, "tool_version": tealight.__version__, "recipe": recipe,
@@ -248,15 +248,15 @@ def _labels(labels: Sequence[str] | Mapping[str, Sequence[str]] | None, graph: G
 _IMAGE_KEYS = ("input", "mean", "scale", "order", "layout", "height", "width", "channels")
 
 
-def _images(image: Mapping[str, Any] | None, graph: Graph) -> list[dict[str, Any]]:
+def image_table(image: Mapping[str, Any] | None, inputs: Sequence[Value | TensorInfo]) -> list[dict[str, Any]]:
     """Returns the ImageInput table; sizes come from the input's shape where they are not given."""
     if image is None:
         return []
     for key in image:
         if key not in _IMAGE_KEYS:
             raise TealightError(f"image {key!r}: unknown, expected {list(_IMAGE_KEYS)}{suggestion(key, _IMAGE_KEYS)}")
-    known = {v.name: v for v in graph.inputs}
-    name = image.get("input") or next((v.name for v in graph.inputs if len(v.shape) == 4), "")
+    known = {v.name: v for v in inputs}
+    name = image.get("input") or next((v.name for v in inputs if len(v.shape) == 4), "")
     if name not in known:
         raise TealightError(f"image input {name!r}: not an input, expected one of {list(known)}")
     dims = known[name].shape

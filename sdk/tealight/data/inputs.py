@@ -105,16 +105,20 @@ def picture(file: str, info: TensorInfo, images: Sequence[dict[str, Any]]) -> np
         converted = opened.convert(mode)
         if image["width"] and image["height"]:
             converted = converted.resize((image["width"], image["height"]), Image.Resampling.BILINEAR)
-        pixels = np.asarray(converted)
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
+        return pixels(np.asarray(converted), info, image)
+
+
+def pixels(array: np.ndarray, info: TensorInfo, image: dict[str, Any]) -> np.ndarray:
+    """Returns a picture, uint8 [h, w] or [h, w, RGB], as an input: channels in order, (pixel - mean) * scale."""
+    array = array.reshape(*array.shape[:2], -1)
     if image["channel_order"] == "BGR":
-        pixels = pixels[:, :, ::-1]
+        array = array[:, :, ::-1]
     if info.dtype.kind == "f":
         mean, scale = np.asarray(image["mean"], np.float32), np.asarray(image["scale"], np.float32)
-        pixels = (pixels.astype(np.float32) - mean) * scale
+        array = (array.astype(np.float32) - mean) * scale
     if image["layout"] == "NCHW":
-        pixels = pixels.transpose(2, 0, 1)
-    return np.ascontiguousarray(pixels[None] if len(info.shape) == 4 else pixels, dtype=info.dtype)
+        array = array.transpose(2, 0, 1)
+    return np.ascontiguousarray(array[None] if len(info.shape) == 4 else array, dtype=info.dtype)
 
 
 def sound(file: str, info: TensorInfo) -> np.ndarray:

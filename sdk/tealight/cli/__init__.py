@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: tealight build | run | inspect | compare | bench | verify | explain.
+"""The command line: tealight build | run | inspect | compare | bench | verify | explain | eval.
 
 Each command is one Python call of the package with a table around it; --json prints the same as data. Exit codes:
 0 done, 1 an error or a failed check, 2 wrong usage, 130 interrupted.
@@ -8,15 +8,15 @@ Each command is one Python call of the package with a table around it; --json pr
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tealight
+from tealight.cli import evaluate, parts
 from tealight.errors import TealightError
 
 
@@ -26,23 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except TealightError as e:
-        _print_error(e, options.json)
+        parts.print_error(e, options.json)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, MemoryError) as e:
-        _print_error(TealightError(str(e) or type(e).__name__), options.json)
+        parts.print_error(TealightError(str(e) or type(e).__name__), options.json)
     return 1
-
-
-def _print_error(error: TealightError, as_json: bool) -> None:
-    if as_json:
-        fields = {"type": type(error).__name__, "message": str(error), "node": error.node, "op": error.op}
-        print(json.dumps({"error": fields}, indent=2))
-    else:
-        print(f"error: {error}", file=sys.stderr)
 
 
 # ---- arguments ----
@@ -61,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         ("bench", bench, _bench_arguments),
         ("verify", verify, _verify_arguments),
         ("explain", explain, _explain_arguments),
+        ("eval", evaluate.run, evaluate.arguments),
     ):
         text = (function.__doc__ or "").splitlines()[0]
         command = commands.add_parser(name, help=text, description=text)
@@ -151,16 +144,16 @@ def build(o: argparse.Namespace) -> int:
     """Compiles an ONNX model into a bundle."""
     output = o.output or str(pathlib.Path(o.model).with_suffix(".tea"))
     options: dict[str, Any] = {
-        "shapes": dict(_shape(s) for s in o.shape) or None,
+        "shapes": dict(parts.shape(s) for s in o.shape) or None,
         "name": o.name,
-        "metadata": dict(_pair(m, "--metadata") for m in o.metadata),
+        "metadata": dict(parts.pair(m, "--metadata") for m in o.metadata),
         "passes": {"winograd": False} if o.no_winograd else {},
     }
     if o.labels:
-        options["labels"] = _lines(o.labels)
+        options["labels"] = parts.lines(o.labels)
     if o.image:
-        options["image"] = _image(o.image)
-    report = _with_progress(
+        options["image"] = parts.image(o.image)
+    report = parts.with_progress(
         o.json, lambda progress: tealight.build(o.model, output, recipe=o.recipe, progress=progress, **options)
     )
     if o.html:
@@ -168,8 +161,8 @@ def build(o: argparse.Namespace) -> int:
     if o.json:
         import dataclasses
 
-        return _json(dataclasses.asdict(report))
-    _console().print(str(report), markup=False, highlight=False)
+        return parts.print_json(dataclasses.asdict(report))
+    parts.console().print(str(report), markup=False, highlight=False)
     return 0
 
 
@@ -191,8 +184,8 @@ def run(o: argparse.Namespace) -> int:
         _save(o.output, outputs)
     described = [results.describe(n, np.asarray(a), bundle.labels.get(n), o.top) for n, a in outputs.items()]
     if o.json:
-        return _json({"outputs": described})
-    results.show(_console(), described)
+        return parts.print_json({"outputs": described})
+    results.show(parts.console(), described)
     return 0
 
 
@@ -204,8 +197,8 @@ def inspect(o: argparse.Namespace) -> int:
     if o.html:
         _write_html(o.html, summary)
     if o.json:
-        return _json(summary.to_json())
-    tables.print_summary(_console(), summary)
+        return parts.print_json(summary.to_json())
+    tables.print_summary(parts.console(), summary)
     return 0
 
 
@@ -228,9 +221,9 @@ def compare(o: argparse.Namespace) -> int:
             "judge": result.judge, "passed": passed, "tolerance": o.tolerance, "worst": worst,
             "outputs": [_difference(d) for d in result.outputs], "layers": [_difference(d) for d in result.layers],
         }  # fmt: skip
-        _json(data)
+        parts.print_json(data)
         return 0 if passed else 1
-    console = _console()
+    console = parts.console()
     layers = result.layers if o.all else sorted(result.layers, key=lambda d: -d.relative)[:10]
     title = "layers" if o.all else f"the layers that differ most, of {len(result.layers)}"
     console.print(tables.difference_table(f"{title}: native against the reference engine", layers))
@@ -244,16 +237,16 @@ def bench(o: argparse.Namespace) -> int:
     from tealight.report import bench as measure
     from tealight.report import tables
 
-    result = _with_progress(
+    result = parts.with_progress(
         o.json,
         lambda progress: measure.measure(
             o.bundle, runs=o.runs, warmup=o.warmup, threads=o.threads, isa=o.isa, device=o.device, progress=progress
         ),
     )
     if o.json:
-        return _json(result)
+        return parts.print_json(result)
     rows = [(k.removesuffix("_ns").replace("_", " "), measure.text(k, v)) for k, v in result.items()]
-    tables.pairs(_console(), os.path.basename(o.bundle), rows)
+    tables.pairs(parts.console(), os.path.basename(o.bundle), rows)
     return 0
 
 
@@ -271,8 +264,8 @@ def verify(o: argparse.Namespace) -> int:
             raise
     data = {"file": os.path.basename(o.bundle), "valid": True, "checks": checks, "programs": len(bundle.programs)}
     if o.json:
-        return _json(data)
-    _console().print(f"{data['file']}: valid ({', '.join(checks)})", highlight=False)
+        return parts.print_json(data)
+    parts.console().print(f"{data['file']}: valid ({', '.join(checks)})", highlight=False)
     return 0
 
 
@@ -286,11 +279,11 @@ def explain(o: argparse.Namespace) -> int:
         return _explain_source(o)
     reasons, notes = why.explain(o.bundle, node=o.node)
     if o.json:
-        return _json(why.to_json(reasons, notes))
+        return parts.print_json(why.to_json(reasons, notes))
     table = Table("#", "op", "source node", "why")
     for r in reasons:
-        table.add_row(str(r.instruction), r.op, _escape(r.name), _escape(r.text))
-    console = _console()
+        table.add_row(str(r.instruction), r.op, parts.escape(r.name), parts.escape(r.text))
+    console = parts.console()
     console.print(table)
     for node, text in notes:
         console.print(f"note: {node + ': ' if node else ''}{text}", markup=False)
@@ -304,17 +297,19 @@ def _explain_source(o: argparse.Namespace) -> int:
     from tealight import _build
     from tealight.ir import printer
 
-    graph = _build.import_model(o.bundle, dict(_shape(s) for s in o.shape) or None)
+    graph = _build.import_model(o.bundle, dict(parts.shape(s) for s in o.shape) or None)
     imported = len(graph.nodes)
-    changes = _with_progress(o.json, lambda progress: _build.optimise(graph, {}, progress))
+    changes = parts.with_progress(o.json, lambda progress: _build.optimise(graph, {}, progress))
     if o.json:
         rows = [{"pass": c.name, "rewrites": c.rewrites, "nodes": c.nodes, "seconds": c.seconds} for c in changes]
-        return _json({"nodes_imported": imported, "passes": rows, "ir": printer.to_text(graph) if o.ir else None})
+        return parts.print_json(
+            {"nodes_imported": imported, "passes": rows, "ir": printer.to_text(graph) if o.ir else None}
+        )
     table = Table("pass", "rewrites", "nodes left", "time", title=f"{imported} nodes imported", title_justify="left")
     for c in changes:
         if c.rewrites:
             table.add_row(c.name, str(c.rewrites), str(c.nodes), f"{c.seconds * 1e3:.0f} ms")
-    console = _console()
+    console = parts.console()
     console.print(table)
     if o.ir:
         console.print(printer.to_text(graph), markup=False, highlight=False, soft_wrap=True)
@@ -322,33 +317,6 @@ def _explain_source(o: argparse.Namespace) -> int:
 
 
 # ---- small parts ----
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    # A pipe has no width of its own: wide enough that no cell of a table is cut.
-    return Console() if sys.stdout.isatty() else Console(width=200, highlight=False)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
-def _json(data: Any) -> int:
-    print(json.dumps(_finite(data), indent=2, default=str, allow_nan=False))
-    return 0
-
-
-def _finite(data: Any) -> Any:
-    """Returns data with null for infinities and NaN, which JSON does not have."""
-    if isinstance(data, dict):
-        return {k: _finite(v) for k, v in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(v) for v in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def _summary(path: str, timed: argparse.Namespace | None = None) -> Any:
@@ -371,19 +339,6 @@ def _write_html(path: str, summary: Any) -> None:
         raise TealightError(f"report {path!r}: {e.strerror}, expected a file that can be written") from e
 
 
-def _with_progress(quiet: bool, work: Callable[[Callable[[str, int, int], None] | None], Any]) -> Any:
-    """Runs work with a progress bar on stderr, where somebody may see it."""
-    if quiet or not sys.stderr.isatty():
-        return work(None)
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:32}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("start", total=1)
-        return work(lambda stage, i, n: bar.update(task, description=stage, completed=i, total=n))
-
-
 def _difference(d: Any) -> dict[str, Any]:
     return {
         "name": d.name, "node": d.node, "op": d.op, "shape": list(d.shape), "max_abs": d.max_abs, "range": d.range,
@@ -399,42 +354,3 @@ def _save(path: str, outputs: dict[str, Any]) -> None:
         np.savez(target, **outputs)
     except OSError as e:
         raise TealightError(f"output {target!r}: {e.strerror}, expected a file that can be written") from e
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise TealightError(f"{option} {text!r}: no '=', expected KEY=VALUE")
-    return key, value
-
-
-def _shape(text: str) -> tuple[str, list[int | str]]:
-    name, _, dims = text.rpartition("=")
-    if not name or not dims:
-        raise TealightError(f"--shape {text!r}: not INPUT=DIMS, expected for example x=1,3,224,224")
-    return name, [int(d) if d.lstrip("-").isdigit() else d for d in dims.replace("x", ",").split(",")]
-
-
-def _image(text: str) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for part in text.split(","):
-        key, value = _pair(part, "--image")
-        if key in ("mean", "scale"):
-            try:
-                result[key] = [float(v) for v in value.split(":")]
-            except ValueError as e:
-                raise TealightError(f"--image {key}: {value!r}, expected numbers separated by ':'") from e
-        else:
-            result[key] = int(value) if value.isdigit() else value
-    return result
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as e:
-        raise TealightError(f"labels {path!r}: {e}, expected a text file with one label a line") from e
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands share: the terminal, JSON, the progress bar, errors, and options with a form of their own."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tealight.errors import TealightError
+
+
+def print_error(error: TealightError, as_json: bool) -> None:
+    """Prints an error on stderr, or as data."""
+    if as_json:
+        fields = {"type": type(error).__name__, "message": str(error), "node": error.node, "op": error.op}
+        print(json.dumps({"error": fields}, indent=2))
+    else:
+        print(f"error: {error}", file=sys.stderr)
+
+
+def console() -> Any:
+    """Returns the terminal of a command."""
+    from rich.console import Console
+
+    # A pipe has no width of its own: wide enough that no cell of a table is cut.
+    return Console() if sys.stdout.isatty() else Console(width=200, highlight=False)
+
+
+def escape(text: str) -> str:
+    """Returns text that rich prints as it is."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def print_json(data: Any) -> int:
+    """Prints data and returns exit code 0."""
+    print(json.dumps(finite(data), indent=2, default=str, allow_nan=False))
+    return 0
+
+
+def finite(data: Any) -> Any:
+    """Returns data with null for infinities and NaN, which JSON does not have."""
+    if isinstance(data, dict):
+        return {k: finite(v) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [finite(v) for v in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def with_progress(quiet: bool, work: Callable[[Callable[[str, int, int], None] | None], Any]) -> Any:
+    """Runs work with a progress bar on stderr, where somebody may see it."""
+    if quiet or not sys.stderr.isatty():
+        return work(None)
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:32}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("start", total=1)
+        return work(lambda stage, i, n: bar.update(task, description=stage, completed=i, total=n))
+
+
+def pair(text: str, option: str) -> tuple[str, str]:
+    """Returns key and value of KEY=VALUE."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise TealightError(f"{option} {text!r}: no '=', expected KEY=VALUE")
+    return key, value
+
+
+def shape(text: str) -> tuple[str, list[int | str]]:
+    """Returns name and dims of INPUT=DIMS."""
+    name, _, dims = text.rpartition("=")
+    if not name or not dims:
+        raise TealightError(f"--shape {text!r}: not INPUT=DIMS, expected for example x=1,3,224,224")
+    return name, [int(d) if d.lstrip("-").isdigit() else d for d in dims.replace("x", ",").split(",")]
+
+
+def image(text: str) -> dict[str, Any]:
+    """Returns the image options of KEY=VALUE,…."""
+    result: dict[str, Any] = {}
+    for part in text.split(","):
+        key, value = pair(part, "--image")
+        if key in ("mean", "scale"):
+            try:
+                result[key] = [float(v) for v in value.split(":")]
+            except ValueError as e:
+                raise TealightError(f"--image {key}: {value!r}, expected numbers separated by ':'") from e
+        else:
+            result[key] = int(value) if value.isdigit() else value
+    return result
+
+
+def lines(path: str) -> list[str]:
+    """Returns the lines of a text file."""
+    try:
+        return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as e:
+        raise TealightError(f"labels {path!r}: {e}, expected a text file with one label a line") from e
