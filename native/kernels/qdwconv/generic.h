@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// The int8 depthwise kernels of kernels/qdwconv/qdwconv.h. Any window is computed tap by tap, 16 channels at a time,
+// here; x86_rows.h has the fast form of 3x3 and 5x5. Table and residual are a second pass over finished rows.
+#include "base/simd/vec.h"
+#include "kernels/qdwconv/qdwconv.h"
+#include "kernels/requantize.h"
+
+#define TL_UNROLL _Pragma("GCC unroll 16")
+#if TL_SIMD == TL_SIMD_x86_avx512 || TL_SIMD == TL_SIMD_x86_avx2
+#include "kernels/qdwconv/x86_rows.h"
+#define TL_QDWCONV_FAST
+#endif
+
+namespace tealight {
+namespace TL_ISA {
+namespace {
+
+constexpr ptrdiff_t kVector = static_cast<ptrdiff_t>(kLanes);
+constexpr int kPanelVectors = 16 / static_cast<int>(kLanes);
+
+// A product of two numbers of 16 bits, of which b's upper half is left out by OfWeight.
+TL_INLINE I32 Product(I32 a, I32 b) {
+#if TL_SIMD == TL_SIMD_x86_avx512
+  return {_mm512_madd_epi16(a.v, b.v)};
+#elif TL_SIMD == TL_SIMD_x86_avx2
+  return {_mm256_madd_epi16(a.v, b.v)};
+#else
+  return Mul(a, b);
+#endif
+}
+TL_INLINE I32 OfWeight(I32 w) {
+#if TL_SIMD == TL_SIMD_x86_avx512 || TL_SIMD == TL_SIMD_x86_avx2
+  return And(w, SplatI32(0xffff));
+#else
+  return w;
+#endif
+}
+
+// The weights of a panel as vectors: [taps][16], row-major taps.
+constexpr int kMaxTaps = 64;  // of the buffer; taps past it are read from the panel
+struct Taps {
+  alignas(64) int32_t buffer[kMaxTaps * 16];
+  const int8_t* panel;  // behind the sums
+  int kh4, kw;
+  int32_t zero_point;
+
+  int32_t Read(int t, int channel) const {
+    const int a = t / kw, b = t % kw;
+    return panel[((b * kh4 + a / 4) * 16 + channel) * 4 + a % 4] - zero_point;
+  }
+  void Fill(const QDwconvArgs& args, const int8_t* at) {
+    panel = at + 64;
+    kh4 = (args.kh + 3) / 4;
+    kw = args.kw;
+    zero_point = args.weight_zero_point;
+    const int taps = args.kh * args.kw < kMaxTaps ? args.kh * args.kw : kMaxTaps;
+    for (int t = 0; t < taps; ++t) {
+      for (int i = 0; i < 16; ++i) buffer[t * 16 + i] = Read(t, i);
+    }
+  }
+  void Get(int t, I32* w) const {
+    if (t < kMaxTaps) {
+      TL_UNROLL for (int v = 0; v < kPanelVectors; ++v) w[v] = OfWeight(LoadI32(buffer + t * 16 + v * kVector));
+      return;
+    }
+    int32_t row[16];
+    for (int i = 0; i < 16; ++i) row[i] = Read(t, i);
+    TL_UNROLL for (int v = 0; v < kPanelVectors; ++v) w[v] = OfWeight(LoadI32(row + v * kVector));
+  }
+};
+
+// One output pixel of n <= 16 channels; x at the (perhaps missing) first tap.
+template <bool kWide>
+void Pixel(const QDwconvArgs& args, const Taps& taps, ptrdiff_t i, ptrdiff_t j, ptrdiff_t c, int n, const I32* start,
+           const RequantizeVectors& q) {
+  I32 acc[kPanelVectors];
+  TL_UNROLL for (int v = 0; v < kPanelVectors; ++v) acc[v] = start[v];
+  for (int a = 0, t = 0; a < args.kh; ++a) {
+    const ptrdiff_t row = i * args.sh - args.top + static_cast<ptrdiff_t>(a) * args.dh;
+    const bool inside = row >= 0 && row < args.h;
+    for (int b = 0; b < args.kw; ++b, ++t) {
+      const ptrdiff_t column = j * args.sw - args.left + static_cast<ptrdiff_t>(b) * args.dw;
+      const int8_t* x =
+          inside && column >= 0 && column < args.w ? args.x + (row * args.w + column) * args.c : args.outside;
+      I32 w[kPanelVectors];
+      taps.Get(t, w);
+      TL_UNROLL for (int v = 0; v < kPanelVectors; ++v) {
+        const int first = v * static_cast<int>(kLanes);
+        if (first + static_cast<int>(kLanes) <= n) {
+          acc[v] = Add(acc[v], Product(LoadInt8(x + c + first), w[v]));
+        } else if (first < n) {
+          acc[v] = Add(acc[v], Product(LoadInt8Partial(x + c + first, static_cast<size_t>(n - first)), w[v]));
+        }
+      }
+    }
+  }
+  int8_t* y = args.y + (i * args.ow + j) * args.c + c;
+  for (int v = 0; v < kPanelVectors; ++v) {
+    const int first = v * static_cast<int>(kLanes);
+    if (first >= n) break;
+    const size_t count = n - first < static_cast<int>(kLanes) ? static_cast<size_t>(n - first) : kLanes;
+    StoreInt8Partial(y + first, Requantize<kWide>(acc[v], Load(args.scale + c + first), q), count);
+  }
+}
+
+// Any window, a panel of channels after the other.
+void General(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end) {
+  const RequantizeVectors q = SplatRequantization(args.requantization);
+  const auto pixel = args.requantization.wide ? Pixel<true> : Pixel<false>;
+  // Missing taps count as x_zero_point here, but add nothing by weight_zero_point.
+  const uint32_t folded = static_cast<uint32_t>(args.x_zero_point) * static_cast<uint32_t>(args.weight_zero_point) *
+                          static_cast<uint32_t>(args.kh) * static_cast<uint32_t>(args.kw);
+  Taps taps;
+  for (ptrdiff_t c = c_begin; c < c_end; c += kQDwconvPanel) {
+    taps.Fill(args, args.weight + c / kQDwconvPanel * QDwconvPanelBytes(args.kh, args.kw));
+    const int n = c_end - c < 16 ? static_cast<int>(c_end - c) : 16;
+    I32 start[kPanelVectors];
+    for (int v = 0; v < kPanelVectors; ++v) {
+      start[v] = Add(LoadI32(args.bias + c + v * kVector), SplatI32(static_cast<int32_t>(folded)));
+    }
+    for (ptrdiff_t i = row_begin; i < row_end; ++i) {
+      for (ptrdiff_t j = 0; j < args.ow; ++j) pixel(args, taps, i, j, c, n, start, q);
+    }
+  }
+}
+
+// y = table[y + 128], y = RescaledAdd(y, residual) over n elements.
+void Finish(const QDwconvArgs& args, ptrdiff_t at, size_t n) {
+  int8_t* y = args.y + at;
+  if (args.table != nullptr) {
+    for (size_t i = 0; i < n; ++i) y[i] = args.table[y[i] + 128];
+  }
+  if (args.residual == nullptr) return;
+  const RescaledAddVectors add = SplatRescaledAdd(args.add);
+  const int8_t* residual = args.residual + at;
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) StoreInt8(y + i, AddRescaled(LoadInt8(y + i), LoadInt8(residual + i), add));
+  if (i == n) return;
+  const I32 sum = AddRescaled(LoadInt8Partial(y + i, n - i), LoadInt8Partial(residual + i, n - i), add);
+  StoreInt8Partial(y + i, sum, n - i);
+}
+
+void Run(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end) {
+#ifdef TL_QDWCONV_FAST
+  if (!RunFast(args, row_begin, row_end, c_begin, c_end)) General(args, row_begin, row_end, c_begin, c_end);
+#else
+  General(args, row_begin, row_end, c_begin, c_end);
+#endif
+  if (args.table == nullptr && args.residual == nullptr) return;
+  if (c_begin == 0 && c_end == args.c) {
+    Finish(args, row_begin * args.ow * args.c, static_cast<size_t>((row_end - row_begin) * args.ow * args.c));
+    return;
+  }
+  for (ptrdiff_t pixel = row_begin * args.ow; pixel < row_end * args.ow; ++pixel) {
+    Finish(args, pixel * args.c + c_begin, static_cast<size_t>(c_end - c_begin));
+  }
+}
+
+constexpr QDwconvKernels kQDwconvKernels = {Run};
+
+}  // namespace
+}  // namespace TL_ISA
+}  // namespace tealight
