@@ -129,7 +129,7 @@ def build(
     >>> report = tealight.build("model.onnx", "model.tea", shapes={"x": [1, 3, 224, 224]})
 
     Args:
-        model: Path of an .onnx file, or an onnx.ModelProto.
+        model: Path of an .onnx or .tflite file, or an onnx.ModelProto.
         output: The .tea file to write; it is there whole or not at all.
         recipe: "float32".
         calibration: Not used by float32.
@@ -186,12 +186,15 @@ def import_model(
         raise ImportModelError("model: a pair of paths (Caffe2), expected an ONNX file; this version imports ONNX only")
     if not isinstance(model, (str, os.PathLike)) and not hasattr(model, "SerializeToString"):
         raise ImportModelError(
-            f"model: {type(model).__name__}, expected the path of an .onnx file or an onnx.ModelProto; "
+            f"model: {type(model).__name__}, expected the path of an .onnx or .tflite file, or an onnx.ModelProto; "
             "export a PyTorch module with torch.onnx.export first"
         )
-    from tealight.frontends import onnx as frontend
+    if isinstance(model, (str, os.PathLike)) and pathlib.Path(model).suffix.lower() == ".tflite":
+        from tealight.frontends.tflite import load
+    else:
+        from tealight.frontends.onnx import load
 
-    graph = frontend.load(model, shapes=shapes, notes=remarks)
+    graph = load(model, shapes=shapes, notes=remarks)
     verify(graph)
     return graph
 

@@ -14,26 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import GraphProto, TensorProto, helper
 
-from tealight.frontends.onnx import folding
+from tealight.frontends import folding
+from tealight.frontends.problems import RefusedError as RefusedError
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import Dim, DType, TensorType
 
 if TYPE_CHECKING:
     from tealight.frontends.onnx.importer import Scope
-
-
-class RefusedError(Exception):
-    """A node that cannot be imported; the importer collects them.
-
-    Attributes:
-        why: What was found, and what is expected.
-        fix: What the user can do.
-    """
-
-    def __init__(self, why: str, fix: str = "") -> None:
-        super().__init__(why)
-        self.why = why
-        self.fix = fix
 
 
 class AlreadyReportedError(Exception):

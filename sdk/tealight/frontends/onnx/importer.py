@@ -17,7 +17,8 @@ import onnx
 from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 from tealight.errors import ImportModelError, TealightError, UnsupportedOpError
-from tealight.frontends.onnx import folding, reader, registry
+from tealight.frontends import folding
+from tealight.frontends.onnx import reader, registry
 from tealight.frontends.onnx.context import (
     COMPUTED_IN_FLOAT32,
     AlreadyReportedError,
@@ -30,6 +31,7 @@ from tealight.frontends.onnx.context import (
 )
 from tealight.frontends.onnx.functions import evaluate_constants, schema_function
 from tealight.frontends.onnx.refused import REFUSED
+from tealight.frontends.problems import Problem, problem_text
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import Dim, DType, TensorType
 
@@ -71,13 +73,9 @@ def load(
 
 
 @dataclasses.dataclass
-class Missing:
+class Missing(Problem):
     """Stands for a value that a node could not give; reported once, when it is used."""
 
-    node: str
-    op: str
-    why: str
-    fix: str = ""
     reported: bool = False
 
 
@@ -162,7 +160,7 @@ class Importer:
     def _raise_problems(self) -> None:
         if self.problems:
             raise UnsupportedOpError(
-                _problem_text(self.name, self.problems), node=self.problems[0].node, op=self.problems[0].op
+                problem_text(self.name, self.problems), node=self.problems[0].node, op=self.problems[0].op
             )
         if self.invalid:
             first = self.invalid[0]
@@ -556,15 +554,3 @@ def _has_function(domain: str, op: str) -> bool:
 
 def _op_label(domain: str, op: str) -> str:
     return f"{domain}::{op}" if domain else op
-
-
-def _problem_text(model: str, problems: Sequence[Missing]) -> str:
-    """Returns the one message for all nodes that cannot be imported, equal reasons together."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
-    for p in problems:
-        groups.setdefault((p.op, p.why, p.fix), []).append(p.node)
-    lines = [f"'{model}': {len(problems)} nodes cannot be imported, expected supported ops only"]
-    for (op, why, fix), nodes in groups.items():
-        names = ", ".join(f"'{n}'" for n in nodes)
-        lines.append(f"  {op}: {why}{f'; {fix}' if fix else ''} (node{'s' if len(nodes) > 1 else ''} {names})")
-    return "\n".join(lines)

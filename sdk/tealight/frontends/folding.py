@@ -32,12 +32,14 @@ def fold(
         op: Name of the op.
         inputs: Operands.
         attrs: Attributes; those left out get the op's defaults.
-        force: Fold results of any size.
+        force: Fold results of any size, and dequantize (whose operands are smaller, and what integer kernels want).
 
     Raises:
         TealightError: The operands do not fit the op.
     """
-    if op in ("if", "loop") or any(v is not None and not v.is_const for v in inputs):
+    if op in ("if", "loop") or (op == "dequantize" and not force):
+        return None
+    if any(v is not None and not v.is_const for v in inputs):
         return None
     definition = ops.get(op)
     node = Node(op, inputs, [], definition.complete(attrs))
