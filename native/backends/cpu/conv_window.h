@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "runtime/op.h"
+#include "backends/cpu/stored_weights.h"
 
 namespace tealight {
 
@@ -49,13 +49,13 @@ Status ReadConvWindow(const OpContext& context, const T& attributes, ConvWindow*
 }
 
 /// Checks the operands that all convolutions share: float32 x [n, h, w, c], weight [oc, kh, kw, c / group] of the
-/// given layout, bias [oc] or absent.
+/// given layout and of any dtype of stored weights, bias [oc] or absent.
 inline Status CheckConvOperands(const OpContext& context, const ConvWindow& window, int64_t group, Layout layout) {
   const Tensor* x = context.input(0);
   const Tensor* weight = context.input(1);
   const Tensor* bias = context.input(2);
-  if (x == nullptr || weight == nullptr || x->dtype != DType::kFloat32 || weight->dtype != DType::kFloat32) {
-    return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and weight");
+  if (x == nullptr || weight == nullptr || x->dtype != DType::kFloat32 || !IsWeightDType(weight->dtype)) {
+    return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and a weight");
   }
   if (x->shape.rank != 4 || weight->shape.rank != 4 || weight->layout != layout || !weight->is_constant) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "ranks %d and %d, expected x [n, h, w, c] and a packed constant weight",

@@ -10,6 +10,7 @@ import numpy as np
 from tealight.ir.graph import Node
 from tealight.ir.types import DType, Layout, TensorType
 from tealight.ops._registry import Case, OpDef, get, register
+from tealight.ops._stored import check_stored, restore, stored_cases
 from tealight.ops._window import check_window, output_hw, windows
 
 
@@ -50,17 +51,22 @@ class Conv2d(OpDef):
     chain of fused multiply-adds over kernel row, kernel column, input channel that starts at the bias (or +0);
     elements in the padding multiply +0. The residual is added last. With winograd = m > 0 (3x3, stride 1, one group)
     the sum is that of F(m x m, 3 x 3) instead (native/kernels/winograd/winograd.h has the sequence).
+    A weight of another dtype stands for float32(q - zero_point) * scale, with scale and zero_point [oc]?, or
+    [oc, ceil(kh * kw * c / group / block_size)]?; see ops.fbs.
     """
 
     name = "conv2d"
-    inputs = ("x", "weight", "bias?", "residual?")
+    inputs = ("x", "weight", "bias?", "residual?", "scale?", "zero_point?")
     required = ("kernel_shape",)
     defaults = {
-        "strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1], "group": 1, "activation": None, "winograd": 0
+        "strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1], "group": 1, "activation": None, "winograd": 0,
+        "block_size": 0,
     }  # fmt: skip
 
     def layout(self, node: Node, operand: str) -> Layout:
-        """Returns the packed layout of the weight."""
+        """Returns the packed layout of the weight and its scales."""
+        if operand in ("scale", "zero_point"):
+            return Layout.GEMM_N16
         if operand != "weight":
             return Layout.PLAIN
         return Layout.WINOGRAD_N16 if node.attrs.get("winograd", 0) else Layout.GEMM_N16
@@ -71,11 +77,12 @@ class Conv2d(OpDef):
 
     def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType:
         """Returns float32 [n, oh, ow, oc]."""
-        x, weight, bias, residual = (*inputs, None, None)[:4]
+        x, weight, bias, residual, scale, zero_point = (*inputs, *[None] * 4)[:6]
         assert x is not None and weight is not None
         check_window(self.error, attrs)
-        if x.dtype is not DType.FLOAT32 or weight.dtype is not DType.FLOAT32:
-            raise self.error("dtype", found=f"{x.dtype.label} and {weight.dtype.label}", expected="float32")
+        if x.dtype is not DType.FLOAT32:
+            raise self.error("x", found=x.dtype.label, expected="float32")
+        check_stored(self.error, weight, scale, zero_point, attrs["block_size"])
         if x.rank != 4:
             raise self.error("x", found=x, expected="[n, h, w, c]")
         kernel, group = tuple(attrs["kernel_shape"]), attrs["group"]
@@ -89,9 +96,13 @@ class Conv2d(OpDef):
         if attrs["winograd"] not in (0, 2, 4):
             raise self.error("winograd", found=attrs["winograd"], expected="0, 2 or 4")
         if attrs["winograd"] and (
-            kernel != (3, 3) or group != 1 or attrs["strides"] != [1, 1] or attrs["dilations"] != [1, 1]
+            weight.dtype is not DType.FLOAT32
+            or kernel != (3, 3)
+            or group != 1
+            or attrs["strides"] != [1, 1]
+            or attrs["dilations"] != [1, 1]
         ):
-            raise self.error("winograd", found=attrs, expected="a 3x3 kernel with stride, dilation and group 1")
+            raise self.error("winograd", found=attrs, expected="a 3x3 float32 kernel with stride, dilation and group 1")
         oh, ow = output_hw(x.shape[1], x.shape[2], attrs)
         if any(isinstance(d, int) and d < 1 for d in (oh, ow)):
             raise self.error("x", found=x, expected="room for one window")
@@ -102,8 +113,9 @@ class Conv2d(OpDef):
 
     def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray:
         """Sums in float64."""
-        x, weight, bias, residual = (*inputs, None, None)[:4]
+        x, weight, bias, residual, scale, zero_point = (*inputs, *[None] * 4)[:6]
         assert x is not None and weight is not None
+        weight = restore(weight, scale, zero_point, attrs["block_size"])
         group = attrs["group"]
         oc, kh, kw, c = weight.shape
         taps = windows(x, attrs, 0.0)
@@ -133,6 +145,22 @@ class Conv2d(OpDef):
         special = np.random.default_rng(5).standard_normal((1, 5, 6, 7)).astype(np.float32)
         special[0, 2, 3, :4] = [np.nan, np.inf, -np.inf, -0.0]
         same = (1, 1, 1, 1)
+        relu = {"activation": _act("relu")}
+        three = {"kernel": (3, 3), "pads": same}
+        stored: list[tuple[Any, ...]] = [
+            (DType.FLOAT16, 0, False, ((1, 7, 7, 19), 37), relu),
+            (DType.FLOAT16, 0, False, ((1, 1, 1, 40), 70), {}),
+            (DType.FLOAT16, 0, False, ((1, 6, 6, 8), 16), {**three, "group": 8}),
+            (DType.INT8, 0, False, ((1, 9, 9, 40), 40), {"residual": True}),
+            (DType.INT8, 0, True, ((1, 2, 2, 67), 131), {}),
+            (DType.INT8, 32, False, ((2, 5, 5, 31), 33), three),
+            (DType.INT4, 0, False, ((1, 12, 13, 16), 48), {**three, **relu}),
+            (DType.INT4, 32, False, ((1, 8, 8, 24), 36), {**three, "group": 4, "residual": True}),
+            (DType.INT4, 64, False, ((1, 1, 2, 200), 150), {"bias": False}),
+            (DType.UINT4, 32, True, ((1, 14, 14, 64), 96), relu),
+            (DType.UINT4, 128, True, ((1, 1, 3, 300), 90), {}),
+            (DType.UINT4, 16, True, ((1, 3, 1, 7), 21), {**three, "bias": False}),
+        ]
         return [
             _case((1, 7, 7, 16), 32),
             _case((2, 5, 7, 19), 37, activation=_act("relu")),
@@ -167,4 +195,5 @@ class Conv2d(OpDef):
             _case((1, 14, 14, 64), 80, (3, 3), pads=(0, 1, 2, 0), winograd=4),
             _case((1, 6, 5, 40), 24, (3, 3), pads=same, winograd=2, activation=_act("clip", 0.0, 6.0)),
             _case((2, 9, 7, 7), 9, (3, 3), pads=(2, 2, 2, 2), winograd=2, residual=True),
+            *stored_cases(_case, stored),
         ]  # fmt: skip

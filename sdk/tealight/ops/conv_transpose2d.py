@@ -10,6 +10,7 @@ import numpy as np
 from tealight.ir.graph import Node
 from tealight.ir.types import Dim, DType, Layout, TensorType
 from tealight.ops._registry import Case, OpDef, get, register
+from tealight.ops._stored import check_stored, restore, stored_cases
 from tealight.ops._window import check_window, derived_dim
 
 
@@ -20,27 +21,33 @@ class ConvTranspose2d(OpDef):
     x [n, h, w, c], weight [oc, kh, kw, c / group], bias [oc]?;
     oh = (h - 1) * stride + (kh - 1) * dilation + 1 + output_padding - pads. Each element is one chain of fused
     multiply-adds over the taps of its phase ((o + pad) mod stride) by kernel row, kernel column, input channel that
-    starts at the bias (or +0); taps of the phase that fall outside of x multiply +0.
+    starts at the bias (or +0); taps of the phase that fall outside of x multiply +0. A weight of another dtype stands
+    for float32(q - zero_point) * scale, with scale and zero_point [oc]?.
     """
 
     name = "conv_transpose2d"
-    inputs = ("x", "weight", "bias?")
+    inputs = ("x", "weight", "bias?", "scale?", "zero_point?")
     required = ("kernel_shape",)
     defaults = {
         "strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1], "output_padding": [0, 0], "group": 1,
         "activation": None,
     }  # fmt: skip
-    layouts = {"weight": Layout.CONV_TRANSPOSE_N16}
+    layouts = {
+        "weight": Layout.CONV_TRANSPOSE_N16, "scale": Layout.GEMM_N16, "zero_point": Layout.GEMM_N16
+    }  # fmt: skip
 
     def layout_groups(self, node: Node) -> int:
         """Returns the number of groups."""
         return int(node.attrs.get("group", 1))
 
-    def infer(self, x: TensorType, weight: TensorType, bias: TensorType | None = None, **attrs: Any) -> TensorType:
+    def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType:
         """Returns float32 [n, oh, ow, oc]."""
+        x, weight, bias, scale, zero_point = (*inputs, *[None] * 3)[:5]
+        assert x is not None and weight is not None
         check_window(self.error, attrs)
-        if x.dtype is not DType.FLOAT32 or weight.dtype is not DType.FLOAT32:
-            raise self.error("dtype", found=f"{x.dtype.label} and {weight.dtype.label}", expected="float32")
+        if x.dtype is not DType.FLOAT32:
+            raise self.error("x", found=x.dtype.label, expected="float32")
+        check_stored(self.error, weight, scale, zero_point)
         if x.rank != 4:
             raise self.error("x", found=x, expected="[n, h, w, c]")
         kernel, group = tuple(attrs["kernel_shape"]), attrs["group"]
@@ -66,8 +73,11 @@ class ConvTranspose2d(OpDef):
             raise self.error("pads", found=attrs["pads"], expected="a result of at least one pixel")
         return result
 
-    def reference(self, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None, **attrs: Any) -> np.ndarray:
+    def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray:
         """Scatters every input pixel, in float64."""
+        x, weight, bias, scale, zero_point = (*inputs, *[None] * 3)[:5]
+        assert x is not None and weight is not None
+        weight = restore(weight, scale, zero_point)
         n, h, w, _ = x.shape
         oc, kh, kw, c = weight.shape
         group = attrs["group"]
@@ -118,6 +128,14 @@ class ConvTranspose2d(OpDef):
 
         relu = {"kind": "relu", "alpha": 0.0, "beta": 0.0}
         silu = {"kind": "silu", "alpha": 0.0, "beta": 0.0}
+        ones = (1, 1, 1, 1)
+        stored: list[tuple[Any, ...]] = [
+            (DType.FLOAT16, 0, False, ((1, 6, 6, 33), 19, (3, 3), (2, 2), ones), {"output_padding": [1, 1]}),
+            (DType.INT8, 0, False, ((2, 7, 5, 16), 32, (2, 2), (2, 2)), {"activation": relu}),
+            (DType.INT8, 0, True, ((1, 4, 5, 12), 18, (3, 3), (2, 2), ones), {"group": 3}),
+            (DType.INT4, 0, False, ((1, 4, 5, 6), 5, (2, 3), (3, 4)), {"bias": False}),
+            (DType.UINT4, 0, True, ((1, 4, 5, 6), 10, (3, 2), (2, 3), (1, 0, 0, 1)), {"dilations": [3, 2]}),
+        ]
         return [
             case((1, 5, 6, 7), 9, (3, 3)),
             case((2, 7, 5, 16), 32, (2, 2), (2, 2), activation=relu),
@@ -131,4 +149,5 @@ class ConvTranspose2d(OpDef):
             case((1, 1, 1, 50), 40, (5, 5), (1, 1), (1, 1, 1, 1)),
             case((1, 1, 23, 11), 13, (1, 8), (1, 4), (0, 2, 0, 2)),
             case((1, 3, 3, 4), 1, (1, 1), (2, 2)),
+            *stored_cases(case, stored, scale_index=3),
         ]

@@ -10,6 +10,7 @@ import numpy as np
 from tealight.ir.graph import Node
 from tealight.ir.types import DType, Layout, TensorType
 from tealight.ops._registry import Case, OpDef, get, register
+from tealight.ops._stored import check_stored, restore, stored_cases
 from tealight.ops._window import check_window, output_hw, windows
 
 
@@ -19,22 +20,24 @@ class DepthwiseConv2d(OpDef):
 
     x [n, h, w, c], weight [c, kh, kw], bias [c]?, residual [n, oh, ow, c]?; pads [top, left, bottom, right].
     The sum is one chain of fused multiply-adds over the taps in row-major order that starts at the bias (or +0); a
-    tap in the padding is left out. The residual is added last.
+    tap in the padding is left out. The residual is added last. A weight of another dtype stands for
+    float32(q - zero_point) * scale, with scale and zero_point [c]?.
     """
 
     name = "depthwise_conv2d"
-    inputs = ("x", "weight", "bias?", "residual?")
+    inputs = ("x", "weight", "bias?", "residual?", "scale?", "zero_point?")
     required = ("kernel_shape",)
     defaults = {"strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1], "activation": None}
-    layouts = {"weight": Layout.DWCONV_C16}
+    layouts = {"weight": Layout.DWCONV_C16, "scale": Layout.GEMM_N16, "zero_point": Layout.GEMM_N16}
 
     def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType:
         """Returns float32 [n, oh, ow, c]."""
-        x, weight, bias, residual = (*inputs, None, None)[:4]
+        x, weight, bias, residual, scale, zero_point = (*inputs, *[None] * 4)[:6]
         assert x is not None and weight is not None
         check_window(self.error, attrs)
-        if x.dtype is not DType.FLOAT32 or weight.dtype is not DType.FLOAT32:
-            raise self.error("dtype", found=f"{x.dtype.label} and {weight.dtype.label}", expected="float32")
+        if x.dtype is not DType.FLOAT32:
+            raise self.error("x", found=x.dtype.label, expected="float32")
+        check_stored(self.error, weight, scale, zero_point)
         if x.rank != 4:
             raise self.error("x", found=x, expected="[n, h, w, c]")
         kernel = tuple(attrs["kernel_shape"])
@@ -52,8 +55,9 @@ class DepthwiseConv2d(OpDef):
 
     def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray:
         """Sums in float64."""
-        x, weight, bias, residual = (*inputs, None, None)[:4]
+        x, weight, bias, residual, scale, zero_point = (*inputs, *[None] * 4)[:6]
         assert x is not None and weight is not None
+        weight = restore(weight, scale, zero_point)
         acc: Any = 0.0 if bias is None else bias.astype(np.float64)
         for row, weights in zip(windows(x, attrs, 0.0), np.moveaxis(weight, 0, -1), strict=True):
             for tap, w in zip(row, weights, strict=True):
@@ -94,6 +98,15 @@ class DepthwiseConv2d(OpDef):
             attrs.update(more)
             return Case(inputs, attrs, constants=(1, 2) if inputs[2] is not None else (1,), rtol=1e-5, atol=1e-5)
 
+        same = {"pads": (1, 1, 1, 1)}
+        stored: list[tuple[Any, ...]] = [
+            (DType.FLOAT16, 0, False, ((1, 8, 8, 35), (3, 3)), {**same, "activation": relu6}),
+            (DType.INT8, 0, False, ((2, 7, 9, 24), (3, 3)), {**same, "residual": True}),
+            (DType.INT8, 0, True, ((1, 9, 9, 67), (5, 5)), {"pads": (2, 2, 2, 2), "strides": (2, 2)}),
+            (DType.INT4, 0, False, ((1, 1, 37, 12), (1, 9)), {"bias": False}),
+            (DType.UINT4, 0, True, ((1, 6, 6, 16), (3, 3)), same),
+        ]
+
         special = np.random.default_rng(5).standard_normal((1, 9, 11, 19)).astype(np.float32)
         special[0, 2, 3, :4] = [np.nan, np.inf, -np.inf, -0.0]
         return [
@@ -117,4 +130,5 @@ class DepthwiseConv2d(OpDef):
             case((1, 9, 11, 19), (3, 3), pads=(1, 1, 1, 1), x=special, activation=relu6),
             case((1, 8, 9, 35), (3, 3), pads=(1, 1, 1, 1), activation=swish),
             case((1, 8, 9, 35), (3, 3), pads=(1, 1, 1, 1), activation={"kind": "silu", "alpha": 0.0, "beta": 0.0}),
+            *stored_cases(case, stored),
         ]  # fmt: skip

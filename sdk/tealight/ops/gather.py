@@ -12,6 +12,7 @@ import numpy as np
 
 from tealight.ir.types import Dim, DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
+from tealight.ops._stored import check_stored, restore, stored_operands
 from tealight.ops._window import product
 
 _EXACT: dict[str, Any] = {"rtol": 0.0, "atol": 0.0, "why": "nothing is computed"}
@@ -38,20 +39,36 @@ def same_dim(a: Dim, b: Dim) -> bool:
 
 @register
 class Gather(OpDef):
-    """y[a..., i..., b...] = x[a..., indices[i...], b...], the indices taking the place of `axis`."""
+    """y[a..., i..., b...] = x[a..., indices[i...], b...], the indices taking the place of `axis`.
+
+    With a scale x is a constant embedding of int8, int4 or uint4 [rows, k] and y float32: the rows of
+    float32(x - zero_point) * scale, with scale and zero_point [rows]?, or [rows, ceil(k / block_size)]?.
+    """
 
     name = "gather"
-    inputs = ("x", "indices")
+    inputs = ("x", "indices", "scale?", "zero_point?")
     required = ("axis",)
+    defaults = {"block_size": 0}
 
-    def infer(self, x: TensorType, indices: TensorType, *, axis: int) -> TensorType:
+    def infer(self, *inputs: TensorType | None, axis: int, block_size: int) -> TensorType:
         """Returns x with `axis` replaced by the shape of the indices."""
+        x, indices, scale, zero_point = (*inputs, None, None)[:4]
+        assert x is not None and indices is not None
         check_indices(self, indices)
         axis = normal_axis(self, axis, x.rank)
-        return TensorType(x.dtype, (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+        if scale is not None:
+            check_stored(self.error, x, scale, zero_point, block_size)
+            if x.rank != 2 or axis != 0:
+                raise self.error("x", found=f"{x} with a scale on axis {axis}", expected="[rows, k] and axis 0")
+        dtype = x.dtype if scale is None else DType.FLOAT32
+        return TensorType(dtype, (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
-    def reference(self, x: np.ndarray, indices: np.ndarray, *, axis: int) -> np.ndarray:
+    def reference(self, *inputs: np.ndarray | None, axis: int, block_size: int) -> np.ndarray:
         """numpy.take."""
+        x, indices, scale, zero_point = (*inputs, None, None)[:4]
+        assert x is not None and indices is not None
+        if scale is not None:
+            x = restore(x, scale, zero_point, block_size)
         return np.asarray(np.take(x, indices, axis))
 
     def cases(self) -> list[Case]:
@@ -60,6 +77,12 @@ class Gather(OpDef):
 
         def indices(dtype: type, size: int, *shape: int) -> np.ndarray:
             return rng.integers(-size, size, shape).astype(dtype)
+
+        def stored(dtype: DType, rows: int, k: int, block_size: int = 0, asymmetric: bool = False) -> Case:
+            x, scale, zero_point = stored_operands(rng, (rows, k), dtype, block_size, asymmetric)
+            constants = (0, 2, 3) if asymmetric else (0, 2)
+            attrs = {"axis": 0, "block_size": block_size}
+            return Case([x, indices(np.int64, rows, 2, 9), scale, zero_point], attrs, constants, **_EXACT)
 
         table = rng.integers(-100, 100, (19, 13))
         return [
@@ -78,6 +101,11 @@ class Gather(OpDef):
             ),
             Case([table.astype(np.uint8), indices(np.int64, 19, 7)], {"axis": 0}, **_EXACT),
             Case([table > 0, indices(np.int64, 19, 7)], {"axis": 0}, **_EXACT),
+            stored(DType.INT8, 97, 64),
+            stored(DType.INT8, 31, 33, 16, asymmetric=True),
+            stored(DType.INT4, 50, 35),
+            stored(DType.INT4, 50, 70, 32),
+            stored(DType.UINT4, 19, 40, 32, asymmetric=True),
         ]
 
 

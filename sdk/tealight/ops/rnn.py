@@ -11,6 +11,7 @@ import numpy as np
 from tealight.ir.graph import Node
 from tealight.ir.types import DType, Layout, TensorType
 from tealight.ops._registry import Case, OpDef, get, register
+from tealight.ops._stored import check_stored, restore, stored_operands
 
 #: Gates per kind, in ONNX's order: LSTM i o f c, GRU z r h.
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -27,15 +28,21 @@ class Rnn(OpDef):
     sequence_lens int32 [b]?; initial_h, initial_c [d, b, h]?; peepholes [d*3*h]? (i, o, f).
     y [t, d, b, h], y_h [d, b, h], y_c [d, b, h] (LSTM only). After a sequence's end y is 0 and the state is kept.
     clip bounds what the gates' functions get (not the cell state in h(c), as ONNX Runtime has it); 0 means none.
-    The formulas are those of the ONNX operators.
+    The formulas are those of the ONNX operators. w and r of another dtype stand for float32(q - zero_point) * scale,
+    with scales and zero points [d*g*h]?, or [d*g*h, ceil(i or h / block_size)]?.
     """
 
     name = "rnn"
-    inputs = ("x", "w", "r", "bias?", "sequence_lens?", "initial_h?", "initial_c?", "peepholes?")
+    inputs = (
+        "x", "w", "r", "bias?", "sequence_lens?", "initial_h?", "initial_c?", "peepholes?",
+        "w_scale?", "w_zero_point?", "r_scale?", "r_zero_point?",
+    )  # fmt: skip
     outputs = ("y?", "y_h?", "y_c?")
     required = ("kind", "hidden_size", "activations")
-    defaults = {"direction": "forward", "linear_before_reset": False, "clip": 0.0, "input_forget": False}
-    layouts = {"w": Layout.GEMM_N16, "r": Layout.GEMM_N16}
+    defaults = {
+        "direction": "forward", "linear_before_reset": False, "clip": 0.0, "input_forget": False, "block_size": 0
+    }  # fmt: skip
+    layouts = dict.fromkeys(("w", "r", "w_scale", "w_zero_point", "r_scale", "r_zero_point"), Layout.GEMM_N16)
 
     def layout_groups(self, node: Node) -> int:
         """Returns one group per direction."""
@@ -43,9 +50,11 @@ class Rnn(OpDef):
 
     def infer(self, *inputs: TensorType | None, **attrs: Any) -> Sequence[TensorType]:
         """Returns y, y_h and, for an LSTM, y_c."""
-        x, w, r, bias, lens, h0, c0, peepholes = (*inputs, *[None] * 8)[:8]
+        x, w, r, bias, lens, h0, c0, peepholes, *scales = (*inputs, *[None] * 12)[:12]
         assert x is not None and w is not None and r is not None
         kind, hidden = attrs["kind"], attrs["hidden_size"]
+        check_stored(self.error, w, scales[0], scales[1], attrs["block_size"])
+        check_stored(self.error, r, scales[2], scales[3], attrs["block_size"])
         if kind not in GATES or attrs["direction"] not in DIRECTIONS or hidden < 1:
             raise self.error("kind", found=f"{kind} {attrs['direction']} {hidden}", expected="lstm, gru or rnn")
         d, g = (2 if attrs["direction"] == "bidirectional" else 1), GATES[kind]
@@ -60,7 +69,8 @@ class Rnn(OpDef):
             ("initial_c", c0, (d, b, hidden)), ("peepholes", peepholes, (d * 3 * hidden,)),
         ]  # fmt: skip
         for name, operand, shape in wanted:
-            if operand is not None and (operand.dtype is not DType.FLOAT32 or not _fits(operand.shape, shape)):
+            is_float = operand is not None and (operand.dtype is DType.FLOAT32 or name in ("w", "r"))
+            if operand is not None and not (is_float and _fits(operand.shape, shape)):
                 raise self.error(name, found=operand, expected=TensorType(DType.FLOAT32, shape))
         if lens is not None and (lens.dtype is not DType.INT32 or not _fits(lens.shape, (b,))):
             raise self.error("sequence_lens", found=lens, expected=f"int32[{b}]")
@@ -70,8 +80,10 @@ class Rnn(OpDef):
 
     def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> Sequence[np.ndarray]:
         """Steps through time in float64."""
-        x, w, r, bias, lens, h0, c0, peepholes = (*inputs, *[None] * 8)[:8]
+        x, w, r, bias, lens, h0, c0, peepholes, *scales = (*inputs, *[None] * 12)[:12]
         assert x is not None and w is not None and r is not None
+        w = restore(w, scales[0], scales[1], attrs["block_size"])
+        r = restore(r, scales[2], scales[3], attrs["block_size"])
         kind, hidden, direction = attrs["kind"], attrs["hidden_size"], attrs["direction"]
         d, g, (t, b, _) = self._directions(direction), GATES[kind], x.shape
         wide = [np.asarray(a, np.float64).reshape(d, g * hidden, -1) for a in (w, r)]
@@ -127,8 +139,16 @@ class Rnn(OpDef):
             inputs += [normal(d, b, h) if state else None, normal(d, b, h) if state and kind == "lstm" else None]
             inputs.append(normal(d * 3 * h) if more.pop("peepholes", False) else None)
             activations = [{"kind": n, "alpha": 0.01, "beta": 0.0} for n in names] * d
+            stored = more.pop("stored", None)
             attrs = {"kind": kind, "hidden_size": h, "direction": direction, "activations": activations, **more}
-            constants = tuple(k for k in (1, 2, 3, 7) if inputs[k] is not None)
+            if stored is not None:
+                dtype, block_size, asymmetric = stored
+                for k in (1, 2):
+                    q, scale, zero_point = stored_operands(rng, inputs[k].shape, dtype, block_size, asymmetric)
+                    inputs[k] = (q * np.float16(0.4)) if scale is None else q
+                    inputs += [None if scale is None else scale * np.float32(0.4), zero_point]
+                attrs["block_size"] = block_size
+            constants = tuple(k for k in (1, 2, 3, 7, 8, 9, 10, 11) if k < len(inputs) and inputs[k] is not None)
             return Case(inputs, attrs, constants, 2e-5, 5e-6, "errors feed back over the steps", 2 + (kind == "lstm"))
 
         cases = [case(k, 5, 2, 7, 9, d, state=True) for k in GATES for d in DIRECTIONS]
@@ -136,6 +156,12 @@ class Rnn(OpDef):
         cases += [case("lstm", 3, 2, 4, 19, peepholes=True, clip=0.3), case("lstm", 3, 1, 4, 8, input_forget=True)]
         cases += [case("gru", 4, 2, 6, 33, linear_before_reset=v, bias=v) for v in (False, True)]
         cases += [case("rnn", 4, 1, 3, 5, names=["relu"]), case("rnn", 3, 1, 3, 4, names=["leaky_relu"])]
+        cases += [
+            case("lstm", 5, 2, 7, 9, "bidirectional", stored=(DType.FLOAT16, 0, False)),
+            case("lstm", 11, 1, 40, 128, stored=(DType.INT8, 0, False)),
+            case("gru", 4, 2, 6, 33, stored=(DType.INT4, 16, False)),
+            case("rnn", 4, 3, 37, 20, "reverse", stored=(DType.UINT4, 32, True)),
+        ]
         return [*cases, case("lstm", 11, 1, 40, 128), case("gru", 1, 1, 1, 1), case("lstm", 0, 1, 3, 4, state=True)]
 
 

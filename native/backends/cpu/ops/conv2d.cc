@@ -4,7 +4,7 @@
 // elements) where the window has no gaps, else one kernel column. Padding is a run of zeros that takes part.
 #include "backends/cpu/activation.h"
 #include "backends/cpu/conv_window.h"
-#include "backends/cpu/gemm_grid.h"
+#include "backends/cpu/stored_weights.h"
 #include "backends/cpu/winograd_conv.h"
 
 namespace tealight {
@@ -15,6 +15,7 @@ struct State {
   FusedActivation activation;
   const GemmKernels* gemm;
   GemmGrid grid;
+  StoredWeights weights;
   int64_t h, w, c, oh, ow, group;
   int64_t group_c;  // channels of one group
   int64_t group_oc;
@@ -23,6 +24,7 @@ struct State {
   size_t taps, run;
   WinogradPlan winograd;
   size_t table_bytes;  // of the pointers in the thread's scratch, before the patches
+  size_t patch_bytes;  // of the patches, before the decoded weights
 };
 
 int64_t OutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad_begin, int64_t pad_end) {
@@ -32,6 +34,10 @@ int64_t OutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilatio
 
 Status CheckWinograd(const OpContext& context, const State& s) {
   const ConvWindow& window = s.window;
+  if (!s.weights.is_float32()) {
+    return context.Error(TL_ERROR_UNSUPPORTED_OP, "winograd with a %s weight, expected float32",
+                         DTypeName(s.weights.panels.dtype));
+  }
   const bool fits = window.kh == 3 && window.kw == 3 && window.sh == 1 && window.sw == 1 && window.dh == 1 &&
                     window.dw == 1 && s.group == 1 && (s.winograd.m == 2 || s.winograd.m == 4);
   if (fits) return Status::Ok();
@@ -60,6 +66,7 @@ Status Prepare(OpContext& context) {
   s->winograd.m = attributes.winograd();
   const bool winograd = s->winograd.m != 0;
   RETURN_IF_ERROR(CheckConvOperands(context, s->window, s->group, winograd ? Layout::kWinogradN16 : Layout::kGemmN16));
+  RETURN_IF_ERROR(ReadStoredWeights(context, 1, 4, 5, attributes.block_size(), &s->weights));
   if (winograd) RETURN_IF_ERROR(CheckWinograd(context, *s));
   const Tensor& x = *context.input(0);
   const ConvWindow& window = s->window;
@@ -94,8 +101,9 @@ Status Prepare(OpContext& context) {
   s->grid = PlanGemmGrid(pixels, static_cast<size_t>(s->group_oc), k, gemm->max_rows, context.num_threads());
   // Per thread: the table of pointers, and with row_taps a copy of each row's window where it crosses an edge.
   s->table_bytes = (s->taps * gemm->max_rows * sizeof(float*) + 63) / 64 * 64;
-  const size_t patches = s->row_taps && (window.left > 0 || window.right > 0) ? gemm->max_rows * k * sizeof(float) : 0;
-  context.RequestScratch(s->run * sizeof(float), s->table_bytes + patches);
+  s->patch_bytes = s->row_taps && (window.left > 0 || window.right > 0) ? gemm->max_rows * k * sizeof(float) : 0;
+  context.RequestScratch(s->run * sizeof(float),
+                         s->table_bytes + s->patch_bytes + DecodeScratchBytes(s->weights, s->grid));
   return Status::Ok();
 }
 
@@ -195,32 +203,34 @@ void FillTable(const State& s, const float* x, const float* zeros, size_t begin,
 void RunCell(const OpContext& context, const State& s, const GemmKernels& gemm, size_t group, const GemmCell& cell,
              size_t thread) {
   const size_t oc = static_cast<size_t>(s.group_oc * s.group);
-  const size_t k = s.taps * s.run;
-  const size_t column = group * static_cast<size_t>(s.group_oc) + cell.n_begin;
-  const float* weight = context.input(1)->As<float>() + group * s.grid.panels * kGemmPanel * k;
   const float* x = context.input(0)->As<float>() + group * static_cast<size_t>(s.group_c);
   const float* zeros = static_cast<const float*>(context.shared_scratch());
-  const float** rows = static_cast<const float**>(context.thread_scratch(thread));
-  float* patches = reinterpret_cast<float*>(static_cast<char*>(context.thread_scratch(thread)) + s.table_bytes);
+  char* scratch = static_cast<char*>(context.thread_scratch(thread));
+  const float** rows = reinterpret_cast<const float**>(scratch);
+  float* patches = reinterpret_cast<float*>(scratch + s.table_bytes);
+  float* decoded = reinterpret_cast<float*>(scratch + s.table_bytes + s.patch_bytes);
   const ElementwiseKernels& elementwise = *FindElementwise(context.isa());
-  float* y = context.output(0)->As<float>() + column;
   const Tensor* bias = context.input(2);
   const Tensor* residual = context.input(3);
-  GemmArgs args;
-  SetPackedRhs(weight, k, cell, &args);
-  args.taps = s.taps;
-  args.run = s.run;
-  args.bias = bias != nullptr ? bias->As<float>() + column : nullptr;
-  args.dst_stride = args.residual_stride = oc;
-  args.lo = s.activation.lo;
-  args.hi = s.activation.hi;
-  ForEachTile(cell, gemm.max_rows, [&](size_t begin, size_t end) {
-    FillTable(s, x, zeros, begin, end, patches, rows);
-    args.dst = y + begin * oc;
-    args.residual = residual != nullptr ? residual->As<float>() + column + begin * oc : nullptr;
-    gemm.tile(rows, end - begin, args);
-    s.activation.Apply(elementwise, args.dst, oc, end - begin, args.n);
-  });
+  GemmArgs common;
+  common.taps = s.taps;
+  common.run = s.run;
+  common.dst_stride = common.residual_stride = oc;
+  common.lo = s.activation.lo;
+  common.hi = s.activation.hi;
+  ForEachRhs(context.isa(), gemm, s.weights, group, cell, decoded, common,
+             [&](const GemmCell& part, const GemmRhs& rhs, GemmArgs args) {
+               const size_t column = group * static_cast<size_t>(s.group_oc) + part.n_begin;
+               args.bias = bias != nullptr ? bias->As<float>() + column : nullptr;
+               ForEachTile(part, gemm.max_rows, [&](size_t begin, size_t end) {
+                 FillTable(s, x, zeros, begin, end, patches, rows);
+                 const size_t at = begin * oc + column;
+                 args.dst = context.output(0)->As<float>() + at;
+                 args.residual = residual != nullptr ? residual->As<float>() + at : nullptr;
+                 rhs.Multiply(rows, end - begin, args);
+                 s.activation.Apply(elementwise, args.dst, oc, end - begin, args.n);
+               });
+             });
 }
 
 Status Run(OpContext& context) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU conv_transpose2d, by output phases: pixel o has phase (o + pad) mod stride, and only the taps with
 // tap * dilation of the same phase reach it. So each phase is a small convolution of stride 1 with its own weights
-// (layout conv_transpose_n16); its pixels of one output row are the rows of a gemm.
+// (layout conv_transpose_n16); its pixels of one output row are the rows of a gemm. Stored weights are decoded first,
+// all of them: every output row reads the weights of its phases.
 #include "backends/cpu/activation.h"
 #include "backends/cpu/conv_window.h"
 #include "backends/cpu/gemm_grid.h"
@@ -14,6 +15,8 @@ struct State {
   FusedActivation activation;
   const GemmKernels* gemm;
   GemmGrid grid;  // its rows are output rows
+  StoredWeights weights;
+  size_t zero_bytes;  // of the zeros in the shared scratch, before the decoded weights
   int64_t h, w, c, oh, ow, group, group_c, group_oc;
 };
 
@@ -66,7 +69,10 @@ Status Prepare(OpContext& context) {
   RETURN_IF_ERROR(CountRows(context, shape[0], s->oh, s->ow > 0 ? 1 : 0, &output_rows));
   const double row_work = static_cast<double>(s->ow) / static_cast<double>(window.sh * window.sw);
   s->grid = PlanGemmGrid(output_rows, n, taps * static_cast<size_t>(s->group_c), 1, context.num_threads(), row_work);
-  context.RequestScratch(static_cast<size_t>(s->group_c) * sizeof(float), taps * s->gemm->max_rows * sizeof(float*));
+  RETURN_IF_ERROR(ReadStoredWeights(context, 1, 3, 4, 0, &s->weights));
+  s->zero_bytes = (static_cast<size_t>(s->group_c) * sizeof(float) + 63) / 64 * 64;
+  const size_t decoded = DecodedFloats(s->weights, static_cast<size_t>(s->group)) * sizeof(float);
+  context.RequestScratch(s->zero_bytes + decoded, taps * s->gemm->max_rows * sizeof(float*));
   return Status::Ok();
 }
 
@@ -82,6 +88,16 @@ PhaseTaps CountTaps(int64_t kernel, int64_t dilation, int64_t stride, int64_t ph
     taps.own += p == phase;
   }
   return taps;
+}
+
+// The next phase that has taps; `stride` when there is none. Strides may be far larger than kernels.
+int64_t NextPhase(int64_t kernel, int64_t dilation, int64_t stride, int64_t after) {
+  int64_t next = stride;
+  for (int64_t t = 0; t < kernel; ++t) {
+    const int64_t p = t * dilation % stride;
+    if (p > after && p < next) next = p;
+  }
+  return next;
 }
 
 // Where a run of output pixels of one phase lies: pixel i is (oy, ox + i * sw).
@@ -105,6 +121,28 @@ void FillTable(const State& s, const float* x, const float* zeros, const PhaseRu
         const bool inside = row_inside && here >= 0 && here < s.w;
         *rows++ = inside ? first + static_cast<int64_t>(i) * s.c : zeros;
       }
+    }
+  }
+}
+
+float* DecodedWeights(const OpContext& context, const State& s) {
+  return reinterpret_cast<float*>(static_cast<char*>(context.shared_scratch()) + s.zero_bytes);
+}
+
+// Decodes the panels of one phase after the other, each a gemm_n16 of its taps with the group's scales.
+void DecodePhases(const OpContext& context, const State& s, size_t group) {
+  const ConvWindow& window = s.window;
+  StoredPanels phase = s.weights.Group(group);
+  float* dst = DecodedWeights(context, s) + group * s.grid.panels * kGemmPanel * s.weights.panels.k;
+  if (s.group_c == 0) return;
+  for (int64_t h = 0; h < window.sh; h = NextPhase(window.kh, window.dh, window.sh, h)) {
+    const int64_t row_taps = CountTaps(window.kh, window.dh, window.sh, h).own;
+    for (int64_t w = 0; w < window.sw; w = NextPhase(window.kw, window.dw, window.sw, w)) {
+      phase.k = static_cast<size_t>(row_taps * CountTaps(window.kw, window.dw, window.sw, w).own * s.group_c);
+      phase.block = phase.k;
+      FindDecode(context.isa())->panels(phase, 0, s.grid.panels, dst);
+      dst += s.grid.panels * kGemmPanel * phase.k;
+      phase.data += s.grid.panels * phase.k * StoredRowBytes(phase.dtype);
     }
   }
 }
@@ -154,7 +192,8 @@ void RunCell(const OpContext& context, const State& s, const GemmKernels& gemm, 
   Pointers p;
   p.x = context.input(0)->As<float>() + group * group_c;
   p.zeros = static_cast<const float*>(context.shared_scratch());
-  p.weight = context.input(1)->As<float>() + group * s.grid.panels * kGemmPanel * taps * group_c;
+  const float* weights = s.weights.is_float32() ? context.input(1)->As<float>() : DecodedWeights(context, s);
+  p.weight = weights + group * s.grid.panels * kGemmPanel * taps * group_c;
   p.y = context.output(0)->As<float>() + column;
   p.rows = static_cast<const float**>(context.thread_scratch(thread));
   const Tensor* bias = context.input(2);
@@ -173,6 +212,11 @@ Status Run(OpContext& context) {
   const State& s = *context.state<State>();
   const GemmKernels& gemm = *s.gemm;
   memset(context.shared_scratch(), 0, static_cast<size_t>(s.group_c) * sizeof(float));
+  if (!s.weights.is_float32()) {
+    context.ParallelFor(static_cast<size_t>(s.group), 1, [&](size_t, size_t begin, size_t end) {
+      for (size_t g = begin; g < end; ++g) DecodePhases(context, s, g);
+    });
+  }
   const size_t cells = s.grid.cells();
   context.ParallelFor(cells * static_cast<size_t>(s.group), 1, [&](size_t thread, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) RunCell(context, s, gemm, i / cells, s.grid.Cell(i % cells), thread);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU depthwise_conv2d: pairs of output rows, and ranges of channels where there are few rows, go to the threads.
+// Stored weights are decoded first, all of them: they are few.
 #include "backends/cpu/activation.h"
 #include "backends/cpu/conv_window.h"
 #include "kernels/dwconv/dwconv.h"
@@ -11,6 +12,7 @@ struct State {
   DwconvArgs args;  // without the pointers
   const DwconvKernels* kernels;
   FusedActivation activation;
+  StoredWeights weights;
   ptrdiff_t images;
   ptrdiff_t row_step;           // output rows of one item
   ptrdiff_t row_items, chunks;  // items of one image: row_items * chunks
@@ -36,8 +38,8 @@ Status CheckOperands(OpContext& context, const ConvWindow& window) {
   const Tensor* x = context.input(0);
   const Tensor* weight = context.input(1);
   const Tensor* bias = context.input(2);
-  if (x == nullptr || weight == nullptr || x->dtype != DType::kFloat32 || weight->dtype != DType::kFloat32) {
-    return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and weight");
+  if (x == nullptr || weight == nullptr || x->dtype != DType::kFloat32 || !IsWeightDType(weight->dtype)) {
+    return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and a weight");
   }
   if (x->shape.rank != 4 || weight->shape.rank != 3 || weight->layout != Layout::kDwconvC16 || !weight->is_constant) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "ranks %d and %d, expected x [n, h, w, c] and a packed constant weight",
@@ -106,6 +108,8 @@ Status Prepare(OpContext& context) {
   a.lo = activation.lo;
   a.hi = activation.hi;
   RETURN_IF_ERROR(CheckResidual(context, context.input(3), y));
+  RETURN_IF_ERROR(ReadStoredWeights(context, 1, 4, 5, 0, &s->weights));
+  context.RequestScratch(DecodedFloats(s->weights, 1) * sizeof(float), 0);
   s->kernels = FindDwconv(context.isa());
   s->images = static_cast<ptrdiff_t>(x[0]);
   PlanItems(s, context.num_threads());
@@ -118,7 +122,8 @@ void RunItem(const OpContext& context, const State& s, ptrdiff_t item) {
   DwconvArgs a = s.args;
   const ptrdiff_t out = image * a.oh * a.ow * a.c;
   a.x = context.input(0)->As<float>() + image * a.h * a.w * a.c;
-  a.weight = context.input(1)->As<float>();
+  const bool stored = !s.weights.is_float32();
+  a.weight = stored ? static_cast<const float*>(context.shared_scratch()) : context.input(1)->As<float>();
   a.bias = context.input(2) == nullptr ? nullptr : context.input(2)->As<float>();
   a.residual = context.input(3) == nullptr ? nullptr : context.input(3)->As<float>() + out;
   a.y = context.output(0)->As<float>() + out;
@@ -133,6 +138,7 @@ void RunItem(const OpContext& context, const State& s, ptrdiff_t item) {
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
   if (context.output(0)->Elements() == 0) return Status::Ok();
+  if (!s.weights.is_float32()) DecodeAll(context, s.weights, 1, static_cast<float*>(context.shared_scratch()));
   const size_t items = static_cast<size_t>(s.images * s.row_items * s.chunks);
   context.ParallelFor(items, 1, [&](size_t, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) RunItem(context, s, static_cast<ptrdiff_t>(i));

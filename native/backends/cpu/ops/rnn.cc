@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU rnn: LSTM, GRU and simple recurrent layers. The input's product with w is one gemm over all time steps; then
-// every step adds the product of the last h with r and applies the gates. Directions run side by side.
+// every step adds the product of the last h with r and applies the gates. Directions run side by side. Stored weights
+// are decoded first, all of them: every step reads r.
 //
 // One gate value: p = chain(w_bias; x w) ; q = chain(r_bias; h r) ; sum = q + p. Gate arithmetic is one rounding per
 // written operation, in the order of the formulas in sdk/tealight/ops/rnn.py.
 #include <string.h>
 
 #include "backends/cpu/activation.h"
-#include "backends/cpu/gemm_grid.h"
+#include "backends/cpu/stored_weights.h"
 
 namespace tealight {
 namespace {
@@ -29,22 +30,33 @@ struct State {
   Function functions[kMaxFunctions];
   GemmGrid grid;                     // of x w, one direction
   size_t input_floats, step_floats;  // of one direction: [t, b, g h] and the buffers of a step
+  StoredWeights w, r;
+  size_t w_floats, r_floats;  // decoded, all directions; they come first in the scratch
+
+  /// The packed float32 of w or r.
+  const float* W(const OpContext& context) const { return Weights(context, w, 0); }
+  const float* R(const OpContext& context) const { return Weights(context, r, w_floats); }
+
+ private:
+  static const float* Weights(const OpContext& context, const StoredWeights& stored, size_t at) {
+    if (stored.is_float32()) return reinterpret_cast<const float*>(stored.panels.data);
+    return static_cast<const float*>(context.shared_scratch()) + at;
+  }
 };
 
 size_t Gates(schema::RnnKind kind) { return kind == schema::RnnKind::lstm ? 4 : kind == schema::RnnKind::gru ? 3 : 1; }
 
-Status CheckFloat(const OpContext& context, int i, const char* name, const Shape& wanted, bool optional) {
+Status CheckFloat(const OpContext& context, int i, const char* name, const Shape& wanted) {
   const Tensor* x = context.input(i);
-  if (x == nullptr && optional) return Status::Ok();
-  if (x == nullptr || x->dtype != DType::kFloat32 || x->shape != wanted) {
-    return context.Error(TL_ERROR_WRONG_SHAPE,
-                         "%s: does not fit, expected float32 of rank %d fitting x and hidden_size", name, wanted.rank);
-  }
-  return Status::Ok();
+  if (x == nullptr || (x->dtype == DType::kFloat32 && x->shape == wanted)) return Status::Ok();
+  return context.Error(TL_ERROR_WRONG_SHAPE, "%s: does not fit, expected float32 of rank %d fitting x and hidden_size",
+                       name, wanted.rank);
 }
 
 Status CheckWeight(const OpContext& context, int i, const char* name, const Shape& wanted, const State& s) {
-  RETURN_IF_ERROR(CheckFloat(context, i, name, wanted, false));
+  if (context.input(i) == nullptr || !IsWeightDType(context.input(i)->dtype) || context.input(i)->shape != wanted) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "%s: does not fit, expected a weight fitting x and hidden_size", name);
+  }
   const Tensor& weight = *context.input(i);
   if (weight.layout != Layout::kGemmN16 || weight.layout_groups != s.directions || !weight.is_constant) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "%s: layout %d in %u groups, expected a constant packed per direction",
@@ -96,10 +108,10 @@ Status CheckOperands(const OpContext& context, const State& s) {
   const size_t d = s.directions, rows = d * s.gates * s.h;
   RETURN_IF_ERROR(CheckWeight(context, 1, "w", MakeShape(2, rows, s.i), s));
   RETURN_IF_ERROR(CheckWeight(context, 2, "r", MakeShape(2, rows, s.h), s));
-  RETURN_IF_ERROR(CheckFloat(context, 3, "bias", MakeShape(1, 2 * rows), true));
-  RETURN_IF_ERROR(CheckFloat(context, 5, "initial_h", MakeShape(3, d, s.b, s.h), true));
-  RETURN_IF_ERROR(CheckFloat(context, 6, "initial_c", MakeShape(3, d, s.b, s.h), true));
-  RETURN_IF_ERROR(CheckFloat(context, 7, "peepholes", MakeShape(1, d * 3 * s.h), true));
+  RETURN_IF_ERROR(CheckFloat(context, 3, "bias", MakeShape(1, 2 * rows)));
+  RETURN_IF_ERROR(CheckFloat(context, 5, "initial_h", MakeShape(3, d, s.b, s.h)));
+  RETURN_IF_ERROR(CheckFloat(context, 6, "initial_c", MakeShape(3, d, s.b, s.h)));
+  RETURN_IF_ERROR(CheckFloat(context, 7, "peepholes", MakeShape(1, d * 3 * s.h)));
   const Tensor* lens = context.input(4);
   if (lens != nullptr && (lens->dtype != DType::kInt32 || lens->shape != MakeShape(1, s.b))) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "sequence_lens: does not fit, expected int32 [%lld]",
@@ -119,6 +131,11 @@ Status Prepare(OpContext& context) {
   s->b = static_cast<size_t>(x->shape[1]);
   s->i = static_cast<size_t>(x->shape[2]);
   RETURN_IF_ERROR(CheckOperands(context, *s));
+  const int64_t block_size = context.attributes<schema::Rnn>().block_size();
+  RETURN_IF_ERROR(ReadStoredWeights(context, 1, 8, 9, block_size, &s->w));
+  RETURN_IF_ERROR(ReadStoredWeights(context, 2, 10, 11, block_size, &s->r));
+  s->w_floats = DecodedFloats(s->w, s->directions);
+  s->r_floats = DecodedFloats(s->r, s->directions);
   const Shape state = MakeShape(3, s->directions, s->b, s->h);
   RETURN_IF_ERROR(context.SetOutput(0, DType::kFloat32, MakeShape(4, s->t, s->directions, s->b, s->h)));
   RETURN_IF_ERROR(context.SetOutput(1, DType::kFloat32, state));
@@ -130,7 +147,9 @@ Status Prepare(OpContext& context) {
   if (__builtin_mul_overflow(s->t, s->b, &rows) || __builtin_mul_overflow(s->b, columns + 4 * s->h, &s->step_floats) ||
       __builtin_mul_overflow(rows, columns, &s->input_floats) ||
       __builtin_add_overflow(s->step_floats, s->input_floats, &total) ||
-      __builtin_mul_overflow(total, s->directions * sizeof(float), &total)) {
+      __builtin_mul_overflow(total, s->directions, &total) ||
+      __builtin_add_overflow(total, s->w_floats + s->r_floats, &total) ||
+      __builtin_mul_overflow(total, sizeof(float), &total)) {
     return context.Error(TL_ERROR_OUT_OF_MEMORY, "working memory over the address space, expected a smaller x");
   }
   s->grid = PlanGemmGrid(rows, columns, s->i, FindGemm(context.isa(), columns)->max_rows, context.num_threads());
@@ -164,13 +183,14 @@ class Direction {
   Direction(const OpContext& context, const State& s, size_t index)
       : context_(context), s_(s), index_(index), kernels_(*FindElementwise(context.isa())) {
     const size_t columns = s.gates * s.h, panels = CeilDiv(columns, kGemmPanel);
-    w_ = context.input(1)->As<float>() + index * panels * kGemmPanel * s.i;
-    r_ = context.input(2)->As<float>() + index * panels * kGemmPanel * s.h;
+    w_ = s.W(context) + index * panels * kGemmPanel * s.i;
+    r_ = s.R(context) + index * panels * kGemmPanel * s.h;
     const Tensor* bias = context.input(3);
     bias_ = bias != nullptr ? bias->As<float>() + index * 2 * columns : nullptr;
     const Tensor* peepholes = context.input(7);
     peepholes_ = peepholes != nullptr ? peepholes->As<float>() + index * 3 * s.h : nullptr;
-    input_ = static_cast<float*>(context.shared_scratch()) + index * (s.input_floats + s.step_floats);
+    input_ = static_cast<float*>(context.shared_scratch()) + s.w_floats + s.r_floats +
+             index * (s.input_floats + s.step_floats);
     sums_ = input_ + s.input_floats;
     h_ = sums_ + s.b * columns;
     c_ = h_ + s.b * s.h;
@@ -351,6 +371,9 @@ Status Run(OpContext& context) {
   const State& s = *context.state<State>();
   Tensor* y = context.output(0);
   if (y != nullptr && context.input(4) != nullptr && y->Bytes() != 0) memset(y->data, 0, y->Bytes());
+  float* scratch = static_cast<float*>(context.shared_scratch());
+  if (!s.w.is_float32()) DecodeAll(context, s.w, s.directions, scratch);
+  if (!s.r.is_float32()) DecodeAll(context, s.r, s.directions, scratch + s.w_floats);
   const size_t cells = s.grid.cells();
   context.ParallelFor(cells * s.directions, 1, [&](size_t, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) Direction(context, s, i / cells).MultiplyInput(s.grid.Cell(i % cells));
