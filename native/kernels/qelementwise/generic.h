@@ -96,8 +96,88 @@ void Lut(const uint8_t* table, uint8_t flip, size_t n, const uint8_t* x, uint8_t
   for (; i < n; ++i) y[i] = table[x[i] ^ flip];
 }
 
-constexpr QElementwiseKernels kQElementwise = {Quantize<int8_t>, Quantize<uint8_t>, Dequantize<int8_t>,
-                                               Dequantize<uint8_t>, Lut};
+// y = f(a, b); an operand that is not `each` is one value for the whole row.
+template <bool a_each, bool b_each, typename F>
+void MapRow(size_t n, const int8_t* a, const int8_t* b, int8_t* y, const F& f) {
+  const I32 a0 = SplatI32(*a), b0 = SplatI32(*b);
+  size_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    I32Quad p = {{a0, a0, a0, a0}}, q = {{b0, b0, b0, b0}};
+    if (a_each) p = LoadInt8Quad(a + i);
+    if (b_each) q = LoadInt8Quad(b + i);
+    for (size_t j = 0; j < 4; ++j) p.v[j] = f(p.v[j], q.v[j]);
+    StoreInt8Quad(y + i, p);
+  }
+  for (; i + kLanes <= n; i += kLanes) {
+    StoreInt8(y + i, f(a_each ? LoadInt8(a + i) : a0, b_each ? LoadInt8(b + i) : b0));
+  }
+  if (i < n) {
+    const I32 p = a_each ? LoadInt8Partial(a + i, n - i) : a0, q = b_each ? LoadInt8Partial(b + i, n - i) : b0;
+    StoreInt8Partial(y + i, f(p, q), n - i);
+  }
+}
+template <typename F>
+void MapRows(size_t rows, size_t n, Int8Operand a, Int8Operand b, int8_t* y, const F& f) {
+  if (n == 0) return;
+  for (size_t r = 0; r < rows; ++r, a.data += a.row, b.data += b.row, y += n) {
+    if (a.col != 0 && b.col != 0) {
+      MapRow<true, true>(n, a.data, b.data, y, f);
+    } else if (a.col != 0) {
+      MapRow<true, false>(n, a.data, b.data, y, f);
+    } else if (b.col != 0) {
+      MapRow<false, true>(n, a.data, b.data, y, f);
+    } else {
+      MapRow<false, false>(n, a.data, b.data, y, f);
+    }
+  }
+}
+
+void AddRows(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledAdd& add, int8_t* y) {
+  const RescaledAddVectors v = SplatRescaledAdd(add);
+  MapRows(rows, n, a, b, y, [=](I32 p, I32 q) { return AddRescaled(p, q, v); });
+}
+
+void MulRows(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledMul& mul, int8_t* y) {
+  const RequantizeVectors v = SplatRequantization(mul.output);
+  const I32 a_zero = SplatI32(mul.a_zero_point), b_zero = SplatI32(mul.b_zero_point);
+  const F32 scale = Splat(mul.scale);
+  // Below 2^16: exact in float32 too, but most paths multiply integers at least as fast.
+  const auto product = [=](I32 p, I32 q) { return Mul(Sub(p, a_zero), Sub(q, b_zero)); };
+  if (mul.output.wide) {
+    MapRows(rows, n, a, b, y, [=](I32 p, I32 q) { return Requantize<true>(product(p, q), scale, v); });
+  } else {
+    MapRows(rows, n, a, b, y, [=](I32 p, I32 q) { return Requantize<false>(product(p, q), scale, v); });
+  }
+}
+
+void Range(size_t n, const float* x, float* least, float* greatest) {
+  // ClampMin(a, b) is the greater of the two and a where b is NaN.
+  F32 low[4], high[4];
+  for (size_t j = 0; j < 4; ++j) low[j] = Splat(*least), high[j] = Splat(*greatest);
+  size_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    for (size_t j = 0; j < 4; ++j) {
+      const F32 v = Load(x + i + j * kLanes);
+      low[j] = ClampMax(low[j], v);
+      high[j] = ClampMin(high[j], v);
+    }
+  }
+  for (size_t j = 1; j < 4; ++j) low[0] = ClampMax(low[0], low[j]), high[0] = ClampMin(high[0], high[j]);
+  float lows[kLanes], highs[kLanes];
+  Store(lows, low[0]);
+  Store(highs, high[0]);
+  for (size_t j = 0; j < kLanes; ++j) {
+    *least = lows[j] < *least ? lows[j] : *least;
+    *greatest = highs[j] > *greatest ? highs[j] : *greatest;
+  }
+  for (; i < n; ++i) {
+    *least = x[i] < *least ? x[i] : *least;
+    *greatest = x[i] > *greatest ? x[i] : *greatest;
+  }
+}
+
+constexpr QElementwiseKernels kQElementwise = {
+    Quantize<int8_t>, Quantize<uint8_t>, Dequantize<int8_t>, Dequantize<uint8_t>, Lut, AddRows, MulRows, Range};
 
 }  // namespace
 }  // namespace TL_ISA

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Element by element between float32 and 8-bit integers, and among 8-bit integers: the kernel family behind
-// quantize, dequantize and lut. sdk/tealight/quant/numerics.py has the definitions; each kernel here is one
-// sequence of IEEE and integer operations, the same on every path.
+// quantize, dequantize, dynamic_quantize, lut and q_binary. sdk/tealight/quant/numerics.py has the definitions; each
+// kernel here is one sequence of IEEE and integer operations, the same on every path.
 #ifndef TEALIGHT_KERNELS_QELEMENTWISE_QELEMENTWISE_H_
 #define TEALIGHT_KERNELS_QELEMENTWISE_QELEMENTWISE_H_
 
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/cpu_features.h"
+#include "kernels/requantize.h"
 
 namespace tealight {
 
@@ -17,6 +18,18 @@ struct Steps {
   const float* scale;
   const int32_t* zero_point;
   size_t step;
+};
+
+// Element (r, i) of an operand is data[r * row + i * col]; col is 0 or 1.
+struct Int8Operand {
+  const int8_t* data;
+  size_t row, col;
+};
+
+struct RescaledMul {
+  int32_t a_zero_point, b_zero_point;
+  float scale;
+  Requantization output;
 };
 
 struct QElementwiseKernels {
@@ -28,6 +41,12 @@ struct QElementwiseKernels {
   void (*dequantize_u8)(size_t n, const uint8_t* x, Steps steps, float* y);
   /// y = table[x ^ flip]; table: 256 bytes; flip 0x80 makes int8 count from -128. y may be x.
   void (*lut)(const uint8_t* table, uint8_t flip, size_t n, const uint8_t* x, uint8_t* y);
+  /// y [rows, n] = RescaledAdd(a, b); y may be an operand of its shape.
+  void (*add)(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledAdd& add, int8_t* y);
+  /// y [rows, n] = Requantize((a - a_zero_point) * (b - b_zero_point), scale); y may be an operand of its shape.
+  void (*mul)(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledMul& mul, int8_t* y);
+  /// Lowers *least and raises *greatest to the elements of x; NaN is passed over.
+  void (*range)(size_t n, const float* x, float* least, float* greatest);
 };
 
 /// The kernels of one path, which must be compiled in.

@@ -118,6 +118,21 @@ def dequantize(q: np.ndarray, scale: np.ndarray, zero_point: np.ndarray | int) -
     return np.asarray(steps.astype(np.float32) * np.asarray(scale, np.float32))
 
 
+def dynamic_params(x: np.ndarray) -> tuple[np.float32, int]:
+    """Returns scale and zero point of DynamicQuantizeLinear (uint8): [min(x, 0), max(x, 0)], NaN passed over.
+
+    All steps are float32; a scale of 0 (x is 0, or its range a subnormal / 255) becomes 1.
+    """
+    known = x[~np.isnan(x)]
+    low = min(known.min(initial=np.float32(0)), np.float32(0))
+    high = max(known.max(initial=np.float32(0)), np.float32(0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = np.float32(np.float32(high - low) / np.float32(255))
+        scale = np.float32(1) if scale == 0 else scale
+        steps = np.rint(np.float32(-low) / scale)
+    return scale, int(np.clip(0 if np.isnan(steps) else steps, 0, 255))
+
+
 def asymmetric_params(low: float, high: float, dtype: DType = DType.INT8) -> tuple[np.float32, int]:
     """Returns scale and zero point that cover [low, high] and 0 exactly; a constant 0 gets scale 1."""
     least, greatest = LIMITS[dtype]

@@ -114,5 +114,63 @@ TEST(QElementwise, LooksUpAlikeOnEveryPath) {
   }
 }
 
+// Runs f(kernels, n, a, b, y) on every path, over whole rows and over one value against a row.
+template <typename F>
+void CheckPairs(const F& f) {
+  Values values(4);
+  const std::vector<uint8_t> bytes = Bytes(&values, 4 * kMost);
+  const int8_t* data = reinterpret_cast<const int8_t*>(bytes.data());
+  for (const size_t a_col : {size_t{0}, size_t{1}}) {
+    for (const size_t b_col : {size_t{0}, size_t{1}}) {
+      for (size_t n = 1; n <= kMost / 2; ++n) {
+        const Int8Operand a = {data, n, a_col}, b = {data + 2 * kMost, 0, b_col};
+        std::vector<int8_t> wanted(2 * n + 1, 77);
+        f(*FindQElementwise(Isa::kScalar), n, a, b, wanted.data());
+        for (Isa isa : AllPaths()) {
+          std::vector<int8_t> y(2 * n + 1, 77);
+          f(*FindQElementwise(isa), n, a, b, y.data());
+          ASSERT_EQ(y, wanted) << IsaName(isa) << " n " << n;
+        }
+      }
+    }
+  }
+}
+
+TEST(QElementwise, AddsAlikeOnEveryPath) {
+  RescaledAdd add;
+  add.a_scale = 0.61f, add.b_scale = -1.3f, add.offset = 2.5f, add.lo = -90, add.hi = 100;
+  CheckPairs([&](const QElementwiseKernels& kernels, size_t n, Int8Operand a, Int8Operand b, int8_t* y) {
+    kernels.add(2, n, a, b, add, y);
+  });
+}
+
+TEST(QElementwise, MultipliesAlikeOnEveryPath) {
+  for (const bool wide : {false, true}) {
+    RescaledMul mul = {-128, 5, 0.0078125009f, {}};
+    mul.output.zero_point = -20, mul.output.hi = 110, mul.output.wide = wide;
+    CheckPairs([&](const QElementwiseKernels& kernels, size_t n, Int8Operand a, Int8Operand b, int8_t* y) {
+      kernels.mul(2, n, a, b, mul, y);
+    });
+  }
+}
+
+TEST(QElementwise, RangePassesOverNan) {
+  Values values(5);
+  std::vector<float> x = values.Floats(kMost);
+  x[0] = NAN, x[1] = -9, x[77] = 8.5f, x[200] = NAN;
+  for (Isa isa : AllPaths()) {
+    for (size_t n = 0; n <= kMost; ++n) {
+      float least = 0, greatest = 0, low = 0, high = 0;
+      for (size_t i = 0; i < n; ++i) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+      }
+      FindQElementwise(isa)->range(n, x.data(), &least, &greatest);
+      ASSERT_EQ(least, low) << IsaName(isa) << " n " << n;
+      ASSERT_EQ(greatest, high) << IsaName(isa) << " n " << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tealight
