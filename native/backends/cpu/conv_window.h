@@ -48,15 +48,10 @@ Status ReadConvWindow(const OpContext& context, const T& attributes, ConvWindow*
   return ReadWindowList(context, "pads", attributes.pads(), 4, 0, pads);
 }
 
-/// Checks the operands that all convolutions share: float32 x [n, h, w, c], weight [oc, kh, kw, c / group] of the
-/// given layout and of any dtype of stored weights, bias [oc] or absent.
-inline Status CheckConvOperands(const OpContext& context, const ConvWindow& window, int64_t group, Layout layout) {
+/// Checks the shapes of x [n, h, w, c] and weight [oc, kh, kw, c / group] in the given layout; their types are checked.
+inline Status CheckConvShapes(const OpContext& context, const ConvWindow& window, int64_t group, Layout layout) {
   const Tensor* x = context.input(0);
   const Tensor* weight = context.input(1);
-  const Tensor* bias = context.input(2);
-  if (x == nullptr || weight == nullptr || x->dtype != DType::kFloat32 || !IsWeightDType(weight->dtype)) {
-    return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and a weight");
-  }
   if (x->shape.rank != 4 || weight->shape.rank != 4 || weight->layout != layout || !weight->is_constant) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "ranks %d and %d, expected x [n, h, w, c] and a packed constant weight",
                          x->shape.rank, weight->shape.rank);
@@ -74,6 +69,20 @@ inline Status CheckConvOperands(const OpContext& context, const ConvWindow& wind
                          static_cast<long long>(oc), static_cast<long long>(weight->shape[1]),
                          static_cast<long long>(weight->shape[2]), static_cast<long long>(weight->shape[3]));
   }
+  return Status::Ok();
+}
+
+/// Checks the operands that all convolutions share: float32 x [n, h, w, c], weight [oc, kh, kw, c / group] of the
+/// given layout and of any dtype of stored weights, bias [oc] or absent.
+inline Status CheckConvOperands(const OpContext& context, const ConvWindow& window, int64_t group, Layout layout) {
+  const Tensor* x = context.input(0);
+  const Tensor* weight = context.input(1);
+  if (x == nullptr || weight == nullptr || x->dtype != DType::kFloat32 || !IsWeightDType(weight->dtype)) {
+    return context.Error(TL_ERROR_WRONG_DTYPE, "operands of other types, expected float32 x and a weight");
+  }
+  RETURN_IF_ERROR(CheckConvShapes(context, window, group, layout));
+  const Tensor* bias = context.input(2);
+  const int64_t oc = weight->shape[0];
   if (bias != nullptr && (bias->dtype != DType::kFloat32 || bias->layout != Layout::kPlain || bias->shape.rank != 1 ||
                           bias->shape[0] != oc)) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "bias does not fit, expected float32 [%lld]",

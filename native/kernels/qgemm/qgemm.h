@@ -65,7 +65,7 @@ struct QGemmKernels {
 };
 
 // No kernel takes more rows.
-constexpr size_t kQGemmMaxRows = 16;
+constexpr size_t kQGemmMaxRows = 32;
 
 /// Returns the kernels of a path that is compiled in, the best of it for n columns. Call it in Prepare.
 const QGemmKernels* FindQGemm(Isa isa, size_t n);
