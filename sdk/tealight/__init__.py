@@ -25,7 +25,7 @@ from tealight.errors import (
 )
 
 if TYPE_CHECKING:
-    from tealight._build import BuildReport, build
+    from tealight._build import BuildReport, build, quantize
     from tealight._compare import compare
     from tealight._evaluate import Evaluation, evaluate
 
@@ -46,6 +46,7 @@ __all__ = [
     "build",
     "compare",
     "evaluate",
+    "quantize",
 ]
 
 # Opening a model costs what the model costs: the runtime is loaded with the package, not by the first session.
@@ -58,6 +59,7 @@ _LAZY = {
     "build": "tealight._build",
     "compare": "tealight._compare",
     "evaluate": "tealight._evaluate",
+    "quantize": "tealight._build",
 }
 
 

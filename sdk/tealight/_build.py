@@ -3,24 +3,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-import importlib.util
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tealight
 from tealight.bundle import writer
+from tealight.data.samples import Samples, open_samples
 from tealight.emulator.types import TensorInfo, suggestion
 from tealight.errors import BundleError, ImportModelError, QuantizeError, TealightError
 from tealight.ir.graph import Graph, Value
+from tealight.ir.types import DType
 from tealight.ir.verify import verify
 from tealight.lower.emit import Emitted, emit
+from tealight.passes._manager import PassResult
+from tealight.quant import recipe as recipes
+from tealight.quant.apply import Applied, Data, apply
 
-RECIPES = ("float32",)
+RECIPES = recipes.RECIPES
 
 #: Called as progress(stage, step, steps) while a build goes on.
 Progress = Callable[[str, int, int], None]
@@ -43,7 +48,7 @@ class BuildReport:
     Attributes:
         output: The file.
         source: Name of the source model.
-        recipe: As asked for.
+        recipe: Its name, or that of its file.
         nodes_imported: Nodes after import.
         nodes: Nodes of the bundle.
         passes: What each pass did, in order.
@@ -57,6 +62,8 @@ class BuildReport:
         outputs: Name and type of each output.
         notes: (node, text): remarks of the compiler.
         seconds: Time of the whole build.
+        integer_nodes: Nodes of the bundle that compute on integers.
+        calibration_sha256: Digest of the calibration data; empty where none was used.
     """
 
     output: str
@@ -75,6 +82,8 @@ class BuildReport:
     outputs: list[str]
     notes: list[tuple[str, str]]
     seconds: float
+    integer_nodes: int = 0
+    calibration_sha256: str = ""
 
     def __str__(self) -> str:
         """Returns the report as a few lines of text."""
@@ -84,7 +93,8 @@ class BuildReport:
         changed = [p for p in self.passes if p.rewrites]
         return "\n".join([
             f"{self.source} -> {self.output}: {self.file_bytes:,} bytes in {self.seconds:.1f} s, recipe {self.recipe}",
-            f"  nodes:   {self.nodes_imported} imported, {self.nodes} in the bundle, {self.macs:,} MACs",
+            f"  nodes:   {self.nodes_imported} imported, {self.nodes} in the bundle"
+            f"{f' ({self.integer_nodes} on int8)' if self.integer_nodes else ''}, {self.macs:,} MACs",
             f"  weights: {self.constants_bytes:,} bytes",
             f"  arena:   {arena}",
             f"  passes:  {', '.join(f'{p.name} {p.rewrites}' for p in changed) or 'none changed anything'}",
@@ -103,6 +113,8 @@ class _Options:
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
     progress: Progress | None = None
     passes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    calibration_state: str | os.PathLike[str] | None = None
+    calibration_limit: int | None = None
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> _Options:
@@ -120,8 +132,8 @@ class _Options:
 def build(
     model: Any,
     output: str | os.PathLike[str],
-    recipe: str = "float32",
-    calibration: Iterable[Mapping[str, Any]] | None = None,
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | recipes.Recipe = "float32",
+    calibration: Any = None,
     **options: Any,
 ) -> BuildReport:
     """Compiles a model into a bundle.
@@ -131,12 +143,14 @@ def build(
     Args:
         model: Path of an .onnx or .tflite file, or an onnx.ModelProto.
         output: The .tea file to write; it is there whole or not at all.
-        recipe: "float32".
-        calibration: Not used by float32.
+        recipe: How numbers are stored: one of RECIPES, or a recipe file (see tealight.quant.recipe).
+        calibration: Samples for the recipes that quantize activations: an iterable of {input: array}, or all that
+            tealight.data.samples.open_samples takes (a folder of pictures, .npy, .npz or .wav files, a function …).
         options: shapes: {input: dims} to fix open dims (a name keeps one open); name: of the entry point;
             labels: texts of the classes, or {output: texts}; image: how an input is made from a picture (input, mean,
             scale, order, layout); metadata: {key: text}; passes: options of the passes; progress: a callable
-            (stage, step, steps).
+            (stage, step, steps); calibration_state: a file that lets an interrupted calibration go on;
+            calibration_limit: use no more samples than this.
 
     Returns:
         What was done.
@@ -144,13 +158,12 @@ def build(
     Raises:
         ImportModelError: The model cannot be read.
         UnsupportedOpError: It holds ops that have no import; all of them are named.
-        QuantizeError: The recipe is unknown.
+        QuantizeError: The recipe is unknown, names nodes that are not there, or its calibration data does not fit.
         BundleError: The output cannot be written.
     """
     start = time.perf_counter()
     chosen = _Options.of(options)
-    if recipe not in RECIPES:
-        raise QuantizeError(f"recipe {recipe!r}: unknown, expected one of {list(RECIPES)}{suggestion(recipe, RECIPES)}")
+    wanted = recipes.load(recipe)
     target = pathlib.Path(output)
     _check_target(target)
     chosen.step("import", 0, 1)
@@ -159,23 +172,82 @@ def build(
     graph = import_model(model, chosen.shapes, remarks)
     graph.name = chosen.name
     nodes_imported = _count(graph)
-    changes = optimise(graph, chosen.passes, chosen.progress)
+    images = image_table(chosen.image, graph.inputs)
+    applied = apply(graph, wanted, _data(calibration, graph, images, chosen), chosen.passes, chosen.progress)
     chosen.step("lower", 0, 1)
     emitted = emit(
         graph,
-        notes=[("", text) for text in remarks],
+        notes=[*(("", text) for text in remarks), *applied.notes],
         labels=_labels(chosen.labels, graph),
-        images=image_table(chosen.image, graph.inputs),
+        images=images,
         metadata={str(k): str(v) for k, v in chosen.metadata.items()},
-        provenance={
-            "source_name": source, "source_sha256": digest, "tool_version": tealight.__version__, "recipe": recipe,
-        },
-    )  # fmt: skip
+        provenance=_provenance(source, digest, wanted, applied),
+    )
     chosen.step("write", 0, 1)
     data = writer.to_bytes(emitted.bundle)
     writer.write(target, data)
     seconds = time.perf_counter() - start
-    return _report(str(target), source, recipe, graph, nodes_imported, changes, emitted, len(data), seconds)
+    return _report(str(target), source, wanted.name, graph, nodes_imported, applied, emitted, len(data), seconds)
+
+
+def _provenance(source: str, digest: str, recipe: recipes.Recipe, applied: Applied) -> dict[str, str]:
+    found = {
+        "source_name": source, "source_sha256": digest, "tool_version": tealight.__version__, "recipe": recipe.name,
+    }  # fmt: skip
+    if applied.calibration_sha256:
+        found["calibration_sha256"] = applied.calibration_sha256
+    return found
+
+
+def quantize(
+    model: Any,
+    output: str | os.PathLike[str],
+    calibration: Any = None,
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | recipes.Recipe = recipes.STATIC,
+    **options: Any,
+) -> BuildReport:
+    """Compiles a model into a bundle that computes on int8.
+
+    >>> report = tealight.quantize("model.onnx", "model.tea", calibration="pictures/", image={"scale": 1 / 255})
+
+    The same as build() with another default of the recipe.
+    """
+    return build(model, output, recipe, calibration, **options)
+
+
+def _data(calibration: Any, graph: Graph, images: list[dict[str, Any]], chosen: _Options) -> Data | None:
+    """Returns the calibration data as samples of the graph's inputs."""
+    if calibration is None:
+        return None
+    infos = [
+        TensorInfo(v.name, v.dtype.numpy, tuple(d if isinstance(d, int) else None for d in v.shape))
+        for v in graph.inputs
+    ]
+    with _calibration_errors():
+        samples = open_samples(calibration, infos, images=images).first(chosen.calibration_limit)
+    state = None if chosen.calibration_state is None else os.fspath(chosen.calibration_state)
+    return Data(_feeds(samples), samples.count, state)
+
+
+def _feeds(samples: Samples) -> Iterator[Mapping[str, Any]]:
+    iterator = iter(samples)
+    while True:
+        with _calibration_errors():
+            sample = next(iterator, None)
+        if sample is None:
+            return
+        yield sample.inputs
+
+
+@contextlib.contextmanager
+def _calibration_errors() -> Iterator[None]:
+    """Says of errors in data that they came from calibration."""
+    try:
+        yield
+    except QuantizeError:
+        raise
+    except TealightError as e:
+        raise QuantizeError(f"calibration {e}") from e
 
 
 def import_model(
@@ -200,12 +272,11 @@ def import_model(
 
 
 def optimise(graph: Graph, options: Mapping[str, Any], progress: Progress | None = None) -> list[PassChange]:
-    """Runs the passes in place."""
-    if importlib.util.find_spec("tealight.passes.pipeline") is None:
-        return []
-    from tealight.passes import pipeline
+    """Runs the passes in place, and makes integer ops of a model that comes quantized."""
+    return _changes(apply(graph, recipes.load("float32"), None, options, progress).passes)
 
-    results = pipeline.run(graph, progress=progress, **options)
+
+def _changes(results: Sequence[PassResult]) -> list[PassChange]:
     return [PassChange(r.name, r.rewrites, r.nodes, r.seconds) for r in results]
 
 
@@ -297,7 +368,7 @@ def _report(
     recipe: str,
     graph: Graph,
     nodes_imported: int,
-    changes: list[PassChange],
+    applied: Applied,
     emitted: Emitted,
     file_bytes: int,
     seconds: float,
@@ -313,7 +384,7 @@ def _report(
         recipe=recipe,
         nodes_imported=nodes_imported,
         nodes=_count(graph),
-        passes=changes,
+        passes=_changes(applied.passes),
         macs=sum(ops.get(n.op).macs(n) for n in graph.nodes) if static else 0,
         constants_bytes=sum(int(c.nbytes) for c in bundle.constants),
         arena_bytes=plan.arena_bytes if plan else None,
@@ -323,5 +394,7 @@ def _report(
         inputs=[f"{v.name}: {v.type}" for v in graph.inputs],
         outputs=[f"{v.name}: {v.type}" for v in graph.outputs],
         notes=list(bundle.notes),
+        integer_nodes=sum(any(v is not None and v.dtype is DType.INT8 for v in n.outputs) for n in graph.nodes),
+        calibration_sha256=applied.calibration_sha256,
         seconds=seconds,
     )

@@ -184,3 +184,49 @@ def test_full_disk_leaves_nothing(model, tmp_path, monkeypatch):
 
 def test_version():
     assert tealight.__version__.count(".") == 2
+
+
+def test_static_recipe_and_its_provenance(model, tmp_path, native):
+    x = np.random.default_rng(3).standard_normal((6, 3, 16, 16)).astype(np.float32)
+    reports = [
+        tealight.build(model, tmp_path / "a.tea", "static_wi8_ai8", x),
+        tealight.quantize(model, tmp_path / "b.tea", [{"x": x[:3]}, {"x": x[3:]}]),
+    ]
+    assert (tmp_path / "a.tea").read_bytes() == (tmp_path / "b.tea").read_bytes()
+    bundle = read_bundle(tmp_path / "a.tea")
+    assert bundle.provenance["recipe"] == "static_wi8_ai8"
+    assert bundle.provenance["calibration_sha256"] == reports[0].calibration_sha256 != ""
+    assert reports[0].integer_nodes > 0 and "on int8" in str(reports[0])
+
+
+def test_recipe_file(model, tmp_path, native):
+    x = np.random.default_rng(3).standard_normal((2, 3, 16, 16)).astype(np.float32)
+    path = tmp_path / "mixed.toml"
+    path.write_text('recipe = "static_wi8_ai8"\n[[rule]]\nop = "fully_connected"\nskip = true\n')
+    report = tealight.build(model, tmp_path / "a.tea", path, x)
+    ops = [i.op for i in read_bundle(tmp_path / "a.tea").programs[0].instructions]
+    assert report.recipe == "mixed.toml" and "fully_connected" in ops and "q_depthwise_conv2d" in ops
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "no calibration data"),
+        ([], "calibration data 'samples': empty"),
+        ("no/such/folder", "not found"),
+        ([{"y": np.zeros((1, 3, 16, 16), np.float32)}], "'y' is not an input"),
+        ([np.full((1, 3, 16, 16), np.nan, np.float32)], "NaN or infinity"),
+        ([np.zeros((1, 3, 15, 16), np.float32)], r"shape \[1, 3, 15, 16\], expected"),
+    ],
+)
+def test_calibration_data_that_does_not_fit(model, tmp_path, data, message, native):
+    with pytest.raises(tealight.QuantizeError, match=message):
+        tealight.build(model, tmp_path / "a.tea", "static_wi8_ai8", data)
+    assert not (tmp_path / "a.tea").exists()
+
+
+def test_one_constant_image_is_safe(model, tmp_path, native):
+    tealight.build(model, tmp_path / "a.tea", "static_wi8_ai8", [np.full((1, 3, 16, 16), 0.5, np.float32)])
+    with tealight.Session(tmp_path / "a.tea") as session:
+        y = session.run({"x": np.full((1, 3, 16, 16), 0.5, np.float32)})["y"]
+    assert np.isfinite(y).all() and abs(float(y.sum()) - 1) < 1e-3

@@ -66,7 +66,19 @@ def parser() -> argparse.ArgumentParser:
 def _build_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", help="an .onnx file")
     p.add_argument("-o", "--output", help="the .tea file to write (default: the model's name with .tea)")
-    p.add_argument("--recipe", default="float32", help="how numbers are stored (default: float32)")
+    p.add_argument(
+        "--recipe", default="float32", help="how numbers are stored: float32, static_wi8_ai8 … (default: float32)"
+    )
+    p.add_argument(
+        "--recipe-file", metavar="TOML", help="a recipe with overrides for single nodes, instead of --recipe"
+    )
+    p.add_argument(
+        "--calibration", metavar="DATA", help="samples for static recipes: a folder, .npz, .npy, or module:function"
+    )
+    p.add_argument("--calibration-limit", type=int, metavar="N", help="use no more than N samples")
+    p.add_argument(
+        "--calibration-state", metavar="FILE", help="keeps what was seen: an interrupted calibration goes on"
+    )
     p.add_argument(
         "--shape", action="append", default=[], metavar="INPUT=DIMS",
         help="fix the dims of an input: x=1,3,224,224 (a name keeps a dim open)",
@@ -153,8 +165,11 @@ def build(o: argparse.Namespace) -> int:
         options["labels"] = parts.lines(o.labels)
     if o.image:
         options["image"] = parts.image(o.image)
+    options.update(calibration_limit=o.calibration_limit, calibration_state=o.calibration_state)
+    recipe = o.recipe_file or o.recipe
     report = parts.with_progress(
-        o.json, lambda progress: tealight.build(o.model, output, recipe=o.recipe, progress=progress, **options)
+        o.json,
+        lambda progress: tealight.build(o.model, output, recipe, o.calibration, progress=progress, **options),
     )
     if o.html:
         _write_html(o.html, _summary(output))

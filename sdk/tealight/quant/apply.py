@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the passes and a recipe over a graph, in the order that quantization needs.
+
+    passes up to layers -> calibration, accuracy methods -> quantize and dequantize nodes -> integer ops
+    -> the passes that fuse what is left -> weight formats
+
+A graph of float32 only takes the whole pipeline at once; a model that comes quantized skips what quantizes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tealight.errors import QuantizeError
+from tealight.ir.graph import Graph
+from tealight.ir.verify import verify
+from tealight.passes import pipeline
+from tealight.passes._manager import Options, Pass, PassResult, graphs_of, run_passes
+from tealight.passes.choose_winograd import choose_winograd
+from tealight.passes.fuse_activation import fuse_activation
+from tealight.passes.fuse_elementwise import fuse_elementwise
+from tealight.passes.fuse_residual import fuse_residual
+from tealight.passes.merge_common_subexpressions import merge_common_subexpressions
+from tealight.passes.recognise_attention import recognise_attention
+from tealight.passes.remove_dead_code import remove_dead_code
+from tealight.passes.share_attention_heads import share_attention_heads
+from tealight.quant import rewrite
+from tealight.quant.calibrate import Calibration, calibrate
+from tealight.quant.integerize import integerize
+from tealight.quant.plan import LAYERS, Plan, make_plan
+from tealight.quant.recipe import FLOAT32, STATIC, Recipe, Settings
+
+#: Passes that hide values which get their own range, or are for float32 only: they run after the integer ops are made.
+_LATE: list[Pass] = [
+    fuse_residual,
+    fuse_activation,
+    fuse_elementwise,
+    choose_winograd,
+    merge_common_subexpressions,
+    remove_dead_code,
+]
+_SKIPPED = (*_LATE[:4], recognise_attention, share_attention_heads)
+EARLY: list[Pass] = [p for p in pipeline.PIPELINE if p not in _SKIPPED]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass
+class Data:
+    """Calibration data.
+
+    Attributes:
+        samples: {input: array} of one sample or batch each.
+        count: How many, where known.
+        state: File that makes an interrupted calibration resumable.
+    """
+
+    samples: Iterable[Mapping[str, Any]]
+    count: int | None = None
+    state: str | None = None
+
+
+@dataclasses.dataclass
+class Applied:
+    """What was done.
+
+    Attributes:
+        passes: What each pass did.
+        notes: (node, text).
+        calibration_sha256: Digest of the calibration data; empty where none was used.
+    """
+
+    passes: list[PassResult]
+    notes: list[tuple[str, str]]
+    calibration_sha256: str = ""
+
+
+def apply(
+    graph: Graph, recipe: Recipe, data: Data | None, options: Mapping[str, Any], progress: Progress | None = None
+) -> Applied:
+    """Optimises a graph and quantizes it by a recipe, in place.
+
+    Args:
+        graph: As a frontend made it.
+        recipe: What to do.
+        data: For static recipes.
+        options: Of the passes.
+        progress: Called as progress(stage, step, steps).
+
+    Raises:
+        QuantizeError: The recipe names what is not there, or needs data that is missing or unfit.
+    """
+    chosen = Options(**options)
+    imported = any(n.op in ("quantize", "dequantize") for g in graphs_of(graph) for n in g.nodes)
+    if recipe.methods:
+        raise QuantizeError(f"recipe {recipe.name!r} methods: {sorted(recipe.methods)}, expected none in this version")
+    if STATIC not in recipe.uses and not imported:
+        applied = Applied(run_passes(graph, pipeline.PIPELINE, chosen, progress), [])
+        recipe.check([graph])
+        store_weights(graph, recipe)
+        return applied
+    applied = Applied(run_passes(graph, EARLY, chosen, progress), [])
+    seen = [dataclasses.replace(graph, nodes=list(graph.nodes))]
+    if STATIC in recipe.uses:
+        if imported:
+            applied.notes.append(("", f"recipe {recipe.name}: the model is quantized already, its own scales are kept"))
+        else:
+            quantize_static(graph, recipe, data, applied, progress)
+    if progress is not None:
+        progress("integerize", 0, 1)
+    applied.notes += integerize(graph)
+    applied.passes += run_passes(graph, _LATE, chosen, progress)
+    recipe.check([*seen, graph])
+    store_weights(graph, recipe)
+    return applied
+
+
+def store_weights(graph: Graph, recipe: Recipe) -> None:
+    """Stores the weights of the layers that are still float as their recipes say."""
+    for node, settings in recipe.resolve(graph).items():
+        if node.op in LAYERS and settings.recipe not in (FLOAT32, STATIC):
+            raise QuantizeError(
+                f"recipe {settings.recipe!r} of {node.op} {node.name!r}: not in this version, expected one of "
+                f"{[FLOAT32, STATIC]}"
+            )
+
+
+def quantize_static(
+    graph: Graph, recipe: Recipe, data: Data | None, applied: Applied, progress: Progress | None
+) -> None:
+    """Calibrates and puts quantize and dequantize nodes into a float graph."""
+    if data is None:
+        raise QuantizeError(
+            f"recipe {recipe.name!r}: no calibration data, expected samples; pass calibration= (--calibration)"
+        )
+    rewrite.split_activations(graph)
+    settings = recipe.resolve(graph)
+    plan = make_plan(graph, settings)
+    found = observe(graph, plan, data, progress)
+    applied.calibration_sha256 = found.sha256
+    broken = {p for p in plan.points if not found.statistics[p.name].finite}
+    if broken:
+        names = sorted(p.name for p in broken)
+        applied.notes += [(n, "stays float32: calibration met infinity or NaN in it") for n in names]
+        plan = make_plan(graph, settings, broken)
+    missing = [p.name for p in plan.points if p.name not in found.statistics]
+    if missing:  # what is broken moved a boundary to values that were not observed
+        plan = _only_known(graph, settings, plan, found, broken)
+    rewrite.insert(graph, plan, settings, found.statistics)
+    verify(graph)
+
+
+def observe(graph: Graph, plan: Plan, data: Data, progress: Progress | None) -> Calibration:
+    """Returns statistics of the points of a plan."""
+    names = [p.name for p in plan.points]
+    return calibrate(graph, names, data.samples, count=data.count, progress=progress, state=data.state)
+
+
+def _only_known(
+    graph: Graph, settings: Mapping[Any, Settings], plan: Plan, found: Calibration, broken: set[Any]
+) -> Plan:
+    """Returns a plan whose points were all observed: others become broken too, until none is left."""
+    while True:
+        unknown = {p for p in plan.points if p.name not in found.statistics}
+        if not unknown:
+            return plan
+        broken = broken | unknown
+        plan = make_plan(graph, settings, broken)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A float graph becomes an integer one by a recipe: the plan, the quantize nodes, the result."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from graph_builder import Build
+
+from tealight import ops
+from tealight.errors import QuantizeError
+from tealight.ir.graph import Graph
+from tealight.ir.interpret import evaluate
+from tealight.ir.types import DType
+from tealight.quant import recipe as recipes
+from tealight.quant.apply import Applied, Data, apply
+from tealight.quant.observers import Statistics
+from tealight.quant.plan import make_plan
+from tealight.quant.recipe import Recipe, Settings
+from tealight.quant.rewrite import insert, round_weight, split_activations
+
+STATIC = Recipe("static_wi8_ai8", Settings(recipe="static_wi8_ai8", observer="minmax"))
+
+
+def rows(n: int, *shape: int, seed: int = 0) -> list[dict[str, np.ndarray]]:
+    return [{"x": np.random.default_rng(seed + i).standard_normal(shape).astype(np.float32)} for i in range(n)]
+
+
+def dense_net() -> Graph:
+    """Dense layers, a residual sum, a table, a float tail."""
+    b = Build()
+    x = b.input(4, 32)
+    a = b.unary("relu", b.dense(x, 24))
+    c = b.unary("silu", b.dense(a, 24))
+    d = b.dense(b.binary("add", b.dense(c, 24), a), 10)
+    b.graph.outputs = [b("softmax", d)]
+    return b.graph
+
+
+def quantized(graph: Graph, data: list[dict[str, np.ndarray]], recipe: Recipe = STATIC) -> Applied:
+    return apply(graph, recipe, Data(data), {})
+
+
+def needs(*names: str) -> None:
+    missing = [n for n in names if n not in ops.names()]
+    if missing:
+        pytest.skip(f"this version has no {missing}")
+
+
+def test_dense_net_is_integer_but_for_its_ends(native: None) -> None:
+    needs("q_fully_connected", "q_binary")
+    graph = dense_net()
+    data = rows(8, 4, 32)
+    wanted = [evaluate(graph, d) for d in data]
+    applied = quantized(graph, data)
+    assert applied.notes == [] and len(applied.calibration_sha256) == 64
+    names = [n.op for n in graph.nodes]
+    assert names == ["quantize", *["q_fully_connected"] * 4, "dequantize", "softmax"]
+    for d, y in zip(data, wanted, strict=True):
+        found = evaluate(graph, d)
+        assert found.keys() == y.keys()
+        (a,), (c,) = found.values(), y.values()
+        assert np.abs(a - c).max() < 0.1
+
+
+def test_values_keep_the_names_of_the_float_graph(native: None) -> None:
+    needs("q_fully_connected", "q_binary")
+    graph = dense_net()
+    names = {v.name for v in graph.values()}
+    quantized(graph, rows(2, 4, 32))
+    integers = [v for n in graph.nodes if n.op == "q_fully_connected" for v in n.outputs]
+    assert all(v.name in names and v.type.quantization is not None for v in integers)
+
+
+def test_static_recipe_needs_data() -> None:
+    with pytest.raises(QuantizeError, match="no calibration data"):
+        apply(dense_net(), STATIC, None, {})
+
+
+def test_skipped_node_stays_float(native: None) -> None:
+    needs("q_fully_connected")
+    graph = dense_net()
+    graph.nodes[2].name = "second"
+    rule = recipes.load({"recipe": "static_wi8_ai8", "rule": [{"name": "second", "skip": True}]})
+    quantized(graph, rows(2, 4, 32), rule)
+    assert [n.op for n in graph.nodes].count("fully_connected") == 1
+
+
+def test_rule_for_nothing_is_an_error(native: None) -> None:
+    rule = recipes.load({"recipe": "static_wi8_ai8", "rule": [{"name": "third", "skip": True}]})
+    with pytest.raises(QuantizeError, match="matches no node"):
+        quantized(dense_net(), rows(2, 4, 32), rule)
+
+
+def test_infinity_inside_stays_float(native: None) -> None:
+    needs("q_fully_connected")
+    b = Build()
+    a = b.unary("exp", b.binary("mul", b.dense(b.input(1, 8), 8), 100.0))
+    b.graph.outputs = [b.dense(b.unary("reciprocal", a), 4)]
+    applied = quantized(b.graph, rows(4, 1, 8))
+    assert any("infinity" in text for _, text in applied.notes)
+
+
+def test_channel_without_weights_keeps_its_bias(native: None) -> None:
+    needs("q_fully_connected")
+    b = Build()
+    x = b.input(4, 16)
+    y = b.unary("relu", b.dense(x, 6))
+    weight, bias = (v.const for v in y.producer.inputs[0].producer.inputs[1:3])
+    weight[2], bias[2] = 1e-12, 3.0
+    b.graph.outputs = [b.dense(y, 3)]
+    wanted = evaluate(b.graph, d := rows(1, 4, 16)[0])
+    assert quantized(b.graph, [d]).notes == []
+    found = evaluate(b.graph, d)
+    for name, y in wanted.items():
+        assert np.abs(found[name] - y).max() < 0.15 * np.abs(y).max()
+
+
+# ---- the parts ----
+
+
+def plan_of(graph: Graph) -> Any:
+    return make_plan(graph, {n: STATIC.default for n in graph.nodes})
+
+
+def test_plan_leaves_the_tail_and_what_only_floats_read() -> None:
+    b = Build()
+    x = b.input(1, 4, 4, 8)
+    prepared = b.binary("mul", x, 0.1)
+    y = b.unary("relu", b.conv(prepared, 8))
+    boxes = b.unary("sigmoid", y)
+    b.graph.outputs = [b("concat", boxes, b.unary("exp", y), axis=-1)]
+    plan = plan_of(b.graph)
+    assert {n.op for n in plan.nodes} == {"conv2d", "unary"} and len(plan.nodes) == 2
+    assert plan.points == [prepared, y]
+    assert plan.inside == {y}
+
+
+def test_plan_quantizes_before_movement() -> None:
+    b = Build()
+    x = b.input(1, 8, 4, 4)
+    turned = b.transpose(x, 0, 2, 3, 1)
+    b.graph.outputs = [b.conv(turned, 8)]
+    plan = plan_of(b.graph)
+    assert plan.points[0] is x and [n.op for n in plan.paths] == ["transpose"]
+
+
+def test_functions_of_one_tensor_share_a_table() -> None:
+    b = Build()
+    y = b.conv(b.input(1, 4, 4, 8), 8)
+    z = b.binary("mul", b.unary("tanh", b.binary("add", y, 1.0)), 0.5)
+    b.graph.outputs = [b.conv(z, 4)]
+    assert plan_of(b.graph).points[1:] == [y, z, b.graph.outputs[0]]
+
+
+def test_operands_of_a_concat_share_its_quantization() -> None:
+    b = Build()
+    x = b.input(1, 4, 4, 8)
+    first, second = b.conv(x, 8), b.conv(x, 8)
+    joined = b("concat", first, second, axis=-1)
+    b.graph.outputs = [b.conv(joined, 4)]
+    settings = {n: STATIC.default for n in b.graph.nodes}
+    plan = make_plan(b.graph, settings)
+    statistics = {}
+    for i, p in enumerate(plan.points):
+        statistics[p.name] = Statistics()
+        statistics[p.name].update(np.float32([-1.0, i + 1.0]))
+    insert(b.graph, plan, settings, statistics)
+    scales = {n.inputs[0].name: float(n.inputs[1].const) for n in b.graph.nodes if n.op == "quantize"}
+    assert scales[first.name] == scales[second.name] == scales[joined.name] != scales["x"]
+
+
+def test_activations_are_taken_out() -> None:
+    b = Build()
+    y = b.conv(b.input(1, 4, 4, 3), 5, activation={"kind": "clip", "alpha": 0.0, "beta": 6.0})
+    b.graph.outputs = [b.conv(y, 2)]
+    wanted = evaluate(b.graph, b.feeds)
+    assert split_activations(b.graph) == 1
+    assert [n.op for n in b.graph.nodes] == ["conv2d", "unary", "conv2d"]
+    for name, array in evaluate(b.graph, b.feeds).items():
+        assert np.array_equal(array, wanted[name])
+
+
+def test_rounded_weights_are_symmetric() -> None:
+    weight = np.random.default_rng(0).standard_normal((6, 3, 3, 4)).astype(np.float32)
+    array, scale = round_weight(weight, STATIC.default)
+    assert (
+        array.dtype == np.int8
+        and array.min() >= -127
+        and np.abs(array).reshape(6, -1).max(axis=1).tolist() == [127] * 6
+    )
+    assert np.abs(array * scale.reshape(6, 1, 1, 1) - weight).max() <= scale.max() * 0.5001
+    single = dataclasses.replace(STATIC.default, per_channel=False)
+    assert round_weight(weight, single)[1].shape == ()
+
+
+def test_float32_recipe_runs_all_passes() -> None:
+    b = Build()
+    x = b.input(1, 4, 4, 3)
+    b.graph.outputs = [b.unary("relu", b.conv(x, 5))]
+    applied = apply(b.graph, recipes.load("float32"), None, {})
+    assert [n.op for n in b.graph.nodes] == ["conv2d"] and b.graph.outputs[0].dtype is DType.FLOAT32
+    assert any(p.name == "choose_winograd" for p in applied.passes)
