@@ -133,6 +133,49 @@ def dynamic_params(x: np.ndarray) -> tuple[np.float32, int]:
     return scale, int(np.clip(0 if np.isnan(steps) else steps, 0, 255))
 
 
+def softmax(x: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Returns the int8 softmax over the last axis, scale 1/256, zero point -128.
+
+    table: float32 [256], exp(-x_scale * i). e = round_half_even(65535 * table) are integers, so their sums are exact:
+    y = min(round_half_even(e[max - x] * (256 / sum)), 255) - 128 in float32; 0 / 0 counts as 0.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps = np.rint(np.asarray(table, np.float32) * np.float32(65535))
+    e = np.clip(np.where(np.isnan(steps), 0, steps), 0, 65535).astype(np.int64)
+    parts = e[x.max(axis=-1, keepdims=True, initial=-128).astype(np.int64) - x]
+    total = parts.sum(axis=-1, keepdims=True)
+    factor = np.where(total == 0, np.float32(0), np.float32(256) / np.maximum(total, 1).astype(np.float32))
+    y = np.rint(parts.astype(np.float32) * factor.astype(np.float32)) - 128
+    return np.asarray(np.minimum(y, 127), np.int8)
+
+
+def norm_factor(
+    x: np.ndarray, axes: tuple[int, ...], x_scale: float, x_zero_point: int, epsilon: float, rms: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns 1 / deviation in units of x's steps and the mean + zero point, float64, of int8 x over `axes`.
+
+    Sums of x and x^2 are integers. variance = (n * squares - sum^2) / n^2; rms: the mean counts as 0.
+    """
+    wide = x.astype(np.int64)
+    n = int(np.prod([x.shape[a] for a in axes], dtype=np.int64))
+    total, squares = wide.sum(axis=axes, keepdims=True), (wide * wide).sum(axis=axes, keepdims=True)
+    step, count = np.float64(np.float32(x_scale)), np.float64(n)
+    with np.errstate(all="ignore"):
+        if rms:
+            centred = squares - 2 * x_zero_point * total + n * x_zero_point * x_zero_point
+            mean, variance = np.zeros(total.shape), centred.astype(np.float64) / count
+        else:
+            mean = (total - n * x_zero_point).astype(np.float64) / count
+            variance = (n * squares - total * total).astype(np.float64) / (count * count)
+        r = step / np.sqrt(variance * (step * step) + np.float64(np.float32(epsilon)))
+    return np.asarray(r), np.asarray(mean + x_zero_point)
+
+
+def clamp_round(y: np.ndarray, lo: int, hi: int) -> np.ndarray:
+    """Returns the int8 rint(clamp(y, lo, hi)) of float32; NaN becomes lo."""
+    return np.asarray(np.rint(np.clip(np.where(np.isnan(y), lo, y), lo, hi)), np.int8)
+
+
 def asymmetric_params(low: float, high: float, dtype: DType = DType.INT8) -> tuple[np.float32, int]:
     """Returns scale and zero point that cover [low, high] and 0 exactly; a constant 0 gets scale 1."""
     least, greatest = LIMITS[dtype]

@@ -91,3 +91,32 @@ def test_rescaled_add_is_near_the_real_sum() -> None:
     real = (a.astype(float) - 3) * 0.1 + (b.astype(float) + 100) * 0.02
     found = numerics.rescaled_add(a, b, *constants).astype(float)
     assert np.max(np.abs(found - np.clip(real / 0.15 + 7, -128, 127))) <= 0.5 + 1e-4
+
+
+def test_softmax_is_within_a_step_of_the_real_one() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.integers(-128, 128, (50, 77)).astype(np.int8)
+    for scale in (1e-3, 0.02, 0.11, 2.0):
+        table = np.exp(-scale * np.arange(256)).astype(np.float32)
+        real = np.exp(scale * x.astype(np.float64))
+        real /= real.sum(axis=1, keepdims=True)
+        assert np.abs((numerics.softmax(x, table) + 128.0) / 256 - np.minimum(real, 255 / 256)).max() <= 0.51 / 256
+
+
+def test_norm_factor_is_the_float_deviation() -> None:
+    x = np.random.default_rng(4).integers(-128, 128, (5, 300)).astype(np.int8)
+    real = 0.03 * (x.astype(np.float64) - 11)
+    for rms in (False, True):
+        r, centre = numerics.norm_factor(x, (1,), 0.03, 11, 1e-3, rms)
+        mean = np.zeros((5, 1)) if rms else real.mean(axis=1, keepdims=True)
+        deviation = np.sqrt(((real - mean) ** 2).mean(axis=1, keepdims=True) + 1e-3)
+        np.testing.assert_allclose((x - centre) * r, (real - mean) / deviation, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("x", "scale", "zero_point"),
+    [([-1.0, 3.0], 4 / 255, 64), ([2.0, 5.1], 0.02, 0), ([-2.55, np.nan], 0.01, 255), ([0.0], 1.0, 0), ([], 1.0, 0)],
+)
+def test_dynamic_params(x: list[float], scale: float, zero_point: int) -> None:
+    found = numerics.dynamic_params(np.array(x, np.float32))
+    assert found[0] == pytest.approx(scale, rel=1e-6) and found[1] == zero_point

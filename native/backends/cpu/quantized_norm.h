@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What q_layer_norm and q_group_norm share: their attributes and operands.
+#ifndef TEALIGHT_BACKENDS_CPU_QUANTIZED_NORM_H_
+#define TEALIGHT_BACKENDS_CPU_QUANTIZED_NORM_H_
+
+#include "backends/cpu/quantized.h"
+#include "kernels/qnormalize/qnormalize.h"
+
+namespace tealight {
+
+/// Reads the attributes of a norm over n elements and checks scale and bias, `channels` float32 each or absent.
+template <typename Attributes>
+Status ReadNorm(const OpContext& context, const Attributes& attributes, bool rms, int64_t n, int64_t channels,
+                QLayerNormArgs* args) {
+  if (n > kMaxNormalized) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "x: %lld elements normalised together, expected at most %lld",
+                         static_cast<long long>(n), static_cast<long long>(kMaxNormalized));
+  }
+  for (int i = 1; i < 3; ++i) {
+    const Tensor* p = context.input(i);
+    if (p == nullptr) continue;
+    if (p->dtype != DType::kFloat32 || p->layout != Layout::kPlain || p->Elements() != channels) {
+      return context.Error(TL_ERROR_WRONG_SHAPE, "%s: does not fit, expected %lld float32", i == 1 ? "scale" : "bias",
+                           static_cast<long long>(channels));
+    }
+  }
+  Requantization output;
+  RETURN_IF_ERROR(ReadRequantization(context, attributes.output(), &output));
+  RETURN_IF_ERROR(CheckInt8(context, "x_zero_point", attributes.x_zero_point()));
+  *args = {attributes.x_zero_point(),
+           attributes.x_scale(),
+           attributes.epsilon(),
+           rms,
+           output.zero_point,
+           output.lo,
+           output.hi};
+  return Status::Ok();
+}
+
+}  // namespace tealight
+
+#endif  // TEALIGHT_BACKENDS_CPU_QUANTIZED_NORM_H_

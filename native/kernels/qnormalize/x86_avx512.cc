@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#define TL_ISA x86_avx512
+#include "kernels/qnormalize/generic.h"
+
+namespace tealight {
+
+const QNormalizeKernels* QNormalizeKernels_x86_avx512() { return &TL_ISA::kQNormalize; }
+
+}  // namespace tealight

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#define TL_ISA x86_avx512vnni
+#include "kernels/qnormalize/generic.h"
+
+namespace tealight {
+
+const QNormalizeKernels* QNormalizeKernels_x86_avx512vnni() { return &TL_ISA::kQNormalize; }
+
+}  // namespace tealight
