@@ -51,6 +51,11 @@ TL_INLINE RequantizeVectors SplatRequantization(const Requantization& q) {
           SplatI32(q.hi)};
 }
 
+/// kLanes sums requantized by the short sequence, not yet clamped.
+TL_INLINE I32 RequantizeUnclamped(I32 sum, F32 scale, const RequantizeVectors& q) {
+  return Sub(BitsOf(Fma(ToFloat(sum), scale, q.offset)), q.offset_bits);
+}
+
 /// The int8 of kLanes sums as int32; kWide: the longer sequence, for sums without the proof.
 template <bool kWide>
 TL_INLINE I32 Requantize(I32 sum, F32 scale, const RequantizeVectors& q) {
@@ -58,7 +63,7 @@ TL_INLINE I32 Requantize(I32 sum, F32 scale, const RequantizeVectors& q) {
     // The operands of ClampMin are swapped: a NaN (of a damaged file's scale) becomes lo.
     return ToInt(ClampMax(ClampMin(q.float_lo, Fma(ToFloat(sum), scale, q.float_zero_point)), q.float_hi));
   }
-  return Min(Max(Sub(BitsOf(Fma(ToFloat(sum), scale, q.offset)), q.offset_bits), q.lo), q.hi);
+  return Min(Max(RequantizeUnclamped(sum, scale, q), q.lo), q.hi);
 }
 
 struct RescaledAddVectors {

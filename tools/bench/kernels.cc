@@ -2,7 +2,7 @@
 // Speed of the bare kernels on the convolutions of MobileNetV2, one thread, per path: MAC per clock cycle and
 // GMAC/s. Each figure is the minimum over short slices, paired with a probe of the clock, so that a busy machine
 // disturbs it little. Usage: cmake --build build/host --target tealight_bench_kernels, then
-// build/host/tealight_bench_kernels [isa].
+// build/host/tealight_bench_kernels [isa [gemm | qgemm | dwconv]].
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +10,15 @@
 
 #include "kernels/dwconv/dwconv.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/qgemm/qgemm.h"
 
 namespace {
 
 using tealight::GemmArgs;
 using tealight::GemmKernels;
 using tealight::Isa;
+using tealight::QGemmArgs;
+using tealight::QGemmKernels;
 
 double Now() {
   timespec t;
@@ -135,6 +138,47 @@ double MacsPerSecond(const GemmKernels& kernels, const Problem& p) {
   return static_cast<double>(p.m * p.k * p.n) / best;
 }
 
+// The int8 product of a quantized layer: requantized, rows of a multiple of 4 bytes.
+double MacsPerSecond(const QGemmKernels& kernels, const Problem& p) {
+  const size_t run = (p.k + 3) / 4 * 4, panels = (p.n + 31) / 32;
+  int8_t* lhs = reinterpret_cast<int8_t*>(Floats(p.m * run / 4 + 1));
+  int8_t* rhs = reinterpret_cast<int8_t*>(Floats(panels * tealight::QGemmPanelBytes(run) / 4));
+  int32_t* bias = reinterpret_cast<int32_t*>(Floats(panels * 32));
+  float* scale = Floats(panels * 32);
+  int8_t* dst = reinterpret_cast<int8_t*>(Floats(p.m * p.n / 4 + 1));
+  QGemmArgs args;
+  args.run = run;
+  args.rhs = rhs;
+  args.rhs_panel_stride = tealight::QGemmPanelBytes(run);
+  args.n = p.n;
+  args.bias = bias;
+  args.scale = scale;
+  args.dst_stride = p.n;
+  args.requantization = {3, -128, 127, false};
+  const double best = LeastSeconds([&] {
+    const size_t tiles = (p.m + kernels.max_rows - 1) / kernels.max_rows;
+    for (size_t t = 0; t < tiles; ++t) {
+      const size_t begin = p.m * t / tiles, end = p.m * (t + 1) / tiles;
+      const int8_t* rows[tealight::kQGemmMaxRows];
+      for (size_t i = begin; i < end; ++i) rows[i - begin] = lhs + i * run;
+      args.dst = dst + begin * p.n;
+      kernels.tile(rows, end - begin, args);
+    }
+  });
+  free(lhs);
+  free(rhs);
+  free(bias);
+  free(scale);
+  free(dst);
+  return static_cast<double>(p.m * p.k * p.n) / best;
+}
+
+// Prints one figure.
+void Print(const char* isa, const char* family, const Problem& p, double rate, double cycle) {
+  printf("%-14s  %-5s %6zu x %5zu x %5zu  %6.2f MAC/cycle  %6.2f GMAC/s\n", isa, family, p.m, p.k, p.n, rate * cycle,
+         rate * 1e-9);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -144,6 +188,7 @@ int main(int argc, char** argv) {
                               {3136, 576, 64}, {784, 1152, 128}, {196, 2304, 256}, {49, 4608, 512}, {128, 256, 1024},
                               {1, 1280, 1000}, {4, 512, 512},    {4096, 147, 3}};
   const Depthwise depthwise[] = {{112, 32}, {56, 144}, {28, 192}, {14, 384}, {14, 576}, {7, 960}};
+  const auto wanted = [&](const char* family) { return argc < 3 || strcmp(family, argv[2]) == 0; };
   const double cycle = CycleSeconds();
   printf("clock %.3f GHz\n", 1e-9 / cycle);
   Isa isa = Isa::kScalar;
@@ -152,13 +197,13 @@ int main(int argc, char** argv) {
     if (argc > 1 && strcmp(name, argv[1]) != 0) continue;
     for (const Problem& p : products) {
       if (isa == Isa::kScalar && p.m * p.k * p.n > 10000000) continue;
-      const double rate = MacsPerSecond(*tealight::FindGemm(isa, p.n), p);
-      printf("%-10s  gemm %6zu x %5zu x %5zu  %6.2f MAC/cycle  %6.2f GMAC/s\n", name, p.m, p.k, p.n, rate * cycle,
-             rate * 1e-9);
+      if (wanted("gemm")) Print(name, "gemm", p, MacsPerSecond(*tealight::FindGemm(isa, p.n), p), cycle);
+      if (wanted("qgemm")) Print(name, "qgemm", p, MacsPerSecond(*tealight::FindQGemm(isa, p.n), p), cycle);
     }
     for (const Depthwise& p : depthwise) {
+      if (!wanted("dwconv")) break;
       const double rate = MacsPerSecond(*tealight::FindDwconv(isa), p);
-      printf("%-10s  dwconv 3x3 %4td x %4td x %4td  %6.2f MAC/cycle  %6.2f GMAC/s\n", name, p.side, p.side, p.c,
+      printf("%-14s  dwconv 3x3 %4td x %4td x %4td  %6.2f MAC/cycle  %6.2f GMAC/s\n", name, p.side, p.side, p.c,
              rate * cycle, rate * 1e-9);
     }
   }

@@ -7,11 +7,18 @@
 namespace tealight {
 
 const QGemmKernels* QGemmKernels_scalar();
+const QGemmKernels* QGemmKernels_x86_avx512vnni();
 
 const QGemmKernels* FindQGemm(Isa isa, size_t n) {
-  (void)isa;
   (void)n;
-  return QGemmKernels_scalar();
+  switch (isa) {
+#ifdef TL_HAVE_X86_AVX512VNNI
+    case Isa::kX86Avx512Vnni:
+      return QGemmKernels_x86_avx512vnni();
+#endif
+    default:
+      return QGemmKernels_scalar();
+  }
 }
 
 namespace {

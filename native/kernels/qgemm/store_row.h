@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// RowStore<NV>: NV vectors of int32 to the int8 of one row, saturated, clamped to [lo, hi] once they are bytes.
+#ifndef TEALIGHT_KERNELS_QGEMM_STORE_ROW_H_
+#define TEALIGHT_KERNELS_QGEMM_STORE_ROW_H_
+
+#include "base/simd/vec.h"
+
+namespace tealight {
+namespace TL_ISA {
+
+#if TL_SIMD == TL_SIMD_x86_avx512
+
+template <int NV>
+class RowStore {
+ public:
+  RowStore(int32_t lo, int32_t hi, size_t columns)
+      : lo_(_mm512_set1_epi8(static_cast<char>(lo))),
+        hi_(_mm512_set1_epi8(static_cast<char>(hi))),
+        order_(NV == 4   ? _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
+               : NV == 3 ? _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
+                         : _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 4, 8, 12, 1, 5, 9, 13)),
+        mask_(columns >= 64 ? ~__mmask64{0} : (__mmask64{1} << columns) - 1),
+        whole_(columns == NV * 16) {}
+
+  inline __attribute__((always_inline)) void Row(int8_t* dst, const I32 (&y)[NV]) const {
+    if constexpr (NV == 1) {
+      const __m128i lo = _mm512_castsi512_si128(lo_), hi = _mm512_castsi512_si128(hi_);
+      const __m128i bytes = _mm_min_epi8(_mm_max_epi8(_mm512_cvtsepi32_epi8(y[0].v), lo), hi);
+      if (whole_) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(dst), bytes);
+      } else {
+        _mm_mask_storeu_epi8(dst, static_cast<__mmask16>(mask_), bytes);
+      }
+      return;
+    }
+    const __m512i low = _mm512_packs_epi32(y[0].v, y[NV > 1 ? 1 : 0].v);
+    const __m512i high = NV > 2 ? _mm512_packs_epi32(y[NV > 2 ? 2 : 0].v, y[NV - 1].v) : low;
+    __m512i bytes = _mm512_packs_epi16(low, high);
+    bytes = _mm512_permutexvar_epi32(order_, _mm512_min_epi8(_mm512_max_epi8(bytes, lo_), hi_));
+    if (!whole_) {
+      _mm512_mask_storeu_epi8(dst, mask_, bytes);
+    } else if (NV == 4) {
+      _mm512_storeu_si512(dst, bytes);
+    } else if (NV == 2) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), _mm512_castsi512_si256(bytes));
+    } else {
+      _mm512_mask_storeu_epi8(dst, mask_, bytes);
+    }
+  }
+
+ private:
+  __m512i lo_, hi_, order_;
+  __mmask64 mask_;
+  bool whole_;
+};
+
+#else
+
+// Vectors go in fours where there are as many, else one by one.
+template <int NV>
+class RowStore {
+ public:
+  RowStore(int32_t lo, int32_t hi, size_t columns) : lo_(SplatI32(lo)), hi_(SplatI32(hi)), columns_(columns) {}
+
+  inline __attribute__((always_inline)) void Row(int8_t* dst, const I32 (&y)[NV]) const {
+    _Pragma("GCC unroll 32") for (int j = 0; j < NV; ++j) {
+      const size_t first = static_cast<size_t>(j) * kLanes;
+      const I32 clamped = Min(Max(y[j], lo_), hi_);
+      if (columns_ >= first + kLanes) {
+        StoreInt8(dst + first, clamped);
+      } else if (columns_ > first) {
+        StoreInt8Partial(dst + first, clamped, columns_ - first);
+      }
+    }
+  }
+
+ private:
+  I32 lo_, hi_;
+  size_t columns_;
+};
+
+#endif
+
+}  // namespace TL_ISA
+}  // namespace tealight
+
+#endif  // TEALIGHT_KERNELS_QGEMM_STORE_ROW_H_
