@@ -59,6 +59,15 @@ inline Status CheckChannels(const OpContext& context, const char* name, const Te
                        DTypeName(dtype), static_cast<long long>(n));
 }
 
+/// Checks the table [256] of an op's int8 result, which may be absent.
+inline Status CheckTable(const OpContext& context, const Tensor* table) {
+  if (table != nullptr && (table->dtype != DType::kInt8 || table->layout != Layout::kPlain || table->shape.rank != 1 ||
+                           table->shape[0] != 256)) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "table of another shape or type, expected int8 [256]");
+  }
+  return Status::Ok();
+}
+
 // The operands and attributes of an op's int8 result.
 struct QuantizedOutput {
   Requantization requantization;
@@ -81,10 +90,7 @@ inline Status ReadQuantizedOutput(const OpContext& context, const schema::Requan
     return context.Error(TL_ERROR_WRONG_SHAPE,
                          "residual of another shape or type, expected int8 of the result's shape");
   }
-  if (table != nullptr && (table->dtype != DType::kInt8 || table->layout != Layout::kPlain || table->shape.rank != 1 ||
-                           table->shape[0] != 256)) {
-    return context.Error(TL_ERROR_WRONG_SHAPE, "table of another shape or type, expected int8 [256]");
-  }
+  RETURN_IF_ERROR(CheckTable(context, table));
   return Status::Ok();
 }
 

@@ -116,7 +116,7 @@ def _panels(data: np.ndarray, count: int, columns: int) -> np.ndarray:
 def _ungemm(data: np.ndarray, g: int, n: int, k: int) -> np.ndarray:
     count = g * -(-n // COLUMNS)
     blocks = _panels(data, count, COLUMNS).reshape(count, -(-k // STEP), COLUMNS, STEP)
-    return blocks.transpose(0, 2, 1, 3).reshape(g, -1, -(-k // STEP) * STEP)[:, :n, :k]
+    return blocks.transpose(0, 2, 1, 3).reshape(g, count // g * COLUMNS, -(-k // STEP) * STEP)[:, :n, :k]
 
 
 def _ungemm_int4(data: np.ndarray, g: int, n: int, k: int) -> np.ndarray:

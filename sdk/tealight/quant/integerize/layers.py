@@ -44,7 +44,9 @@ def layer(context: Context, node: Node) -> None:
     weight = int8_constant(node.input(1))
     if weight is None:
         raise NotConverted("its weight is not a constant quantized as int8 per channel")
-    bias, scale, wide = _arithmetic(weight, x, _bias(node, x, weight), target)
+    # A transposed convolution's pixels meet different weights by their phase: its kernel folds the zero point in.
+    folds = node.op != "conv_transpose2d"
+    bias, scale, wide = _arithmetic(weight, x, _bias(node, x, weight), target, folds)
     op, kept = LAYERS[node.op]
     attrs: dict[str, Any] = {key: node.attrs[key] for key in kept}
     attrs.update(
@@ -79,8 +81,10 @@ def _bias(node: Node, x: Quantized, weight: Weight) -> np.ndarray:
     return np.asarray(np.rint(steps * found[0] / unit))
 
 
-def _arithmetic(weight: Weight, x: Quantized, bias: np.ndarray, target: Target) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Returns the int32 bias with the zero point of x folded in, the odd scales, and whether sums may be wide."""
+def _arithmetic(
+    weight: Weight, x: Quantized, bias: np.ndarray, target: Target, folds: bool
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Returns the int32 bias (folds: x's zero point is in it), the odd scales, and whether sums may be wide."""
     flat = weight.array.reshape(weight.array.shape[0], -1).astype(np.int64)
     scale = numerics.odd_scales(x.scale * weight.scale / target.scale)
     steps = flat - weight.zero_point
@@ -89,7 +93,7 @@ def _arithmetic(weight: Weight, x: Quantized, bias: np.ndarray, target: Target) 
     # Taps in the padding add 0, which every bound below includes (least <= 0 <= greatest).
     high = positive * greatest + negative * least + bias
     low = positive * least + negative * greatest + bias
-    folded = bias - x.zero_point * flat.sum(axis=1)
+    folded = bias - x.zero_point * flat.sum(axis=1) if folds else bias
     if np.any(np.abs(folded) >= 2**31):
         raise NotConverted("its bias does not fit int32 in steps of the input's and the weight's scales")
     wide = numerics.is_wide(np.maximum(np.abs(low), np.abs(high)), scale)
