@@ -78,6 +78,21 @@ class Build:
         """Adds a fully_connected with bias."""
         return self("fully_connected", x, self.normal(n, int(x.shape[-1])), self.normal(n))
 
+    def quantize(self, x: Value, scale: float | list[float] = 0.05, zero: int = 3, axis: int = 1) -> Value:
+        """Adds a quantize node to int8; a list of scales goes along an axis."""
+        points = np.full(np.shape(scale), zero)
+        return self("quantize", x, self.const(scale), self.const(points, np.int8), axis=axis, to=DType.INT8.value)
+
+    def dequantize(self, x: Value, scale: float | list[float] = 0.05, zero: int = 3, axis: int = 1) -> Value:
+        """Adds a dequantize node."""
+        points = np.full(np.shape(scale), zero)
+        return self("dequantize", x, self.const(scale), self.const(points, x.dtype.numpy), axis=axis)
+
+    def weight8(self, *shape: int, axis: int = 0) -> Value:
+        """Adds a constant of int8 with seeded scales along an axis, dequantized."""
+        integers = self.const(self.rng.integers(-127, 128, shape), np.int8)
+        return self.dequantize(integers, self.rng.uniform(0.01, 0.03, shape[axis]).tolist(), 0, axis)
+
     def run(
         self, *passes: Callable[[Graph, Options], int], outputs: list[Value], scaled: bool = False, **options: Any
     ) -> list[str]:

@@ -16,6 +16,7 @@ import numpy as np
 from tealight import ops
 from tealight.ir.graph import Node, Value
 from tealight.ir.types import TensorType
+from tealight.ops._dequantized import DequantizedConstant
 
 #: Constants larger than this are only made when they are not much larger than what they are made from.
 _MAX_GROWN_BYTES = 1 << 20
@@ -50,6 +51,17 @@ def fold(
         results = definition.reference(*[None if v is None else v.const for v in inputs], **node.attrs)
     arrays = [results] if isinstance(results, np.ndarray | np.generic) else list(results)
     return [np.ascontiguousarray(a, t.dtype.numpy).reshape(np.shape(a)) for a, t in zip(arrays, types, strict=False)]
+
+
+def rearranged(op: str, inputs: Sequence[Value | None], attrs: dict[str, Any]) -> DequantizedConstant | None:
+    """Returns what transpose and reshape make of a constant that is kept as integers; None for anything else."""
+    held = DequantizedConstant.of(inputs[0]) if op in ("transpose", "reshape") and inputs else None
+    if held is None or any(v is None or not v.is_const for v in inputs[1:]):
+        return None
+    definition = ops.get(op)
+    rest = [None if v is None else v.const for v in inputs[1:]]
+    full = definition.complete(attrs)
+    return held.rearranged(lambda a: np.asarray(definition.reference(a, *rest, **full)))
 
 
 def _grows(inputs: Sequence[Value | None], types: Sequence[TensorType]) -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from tealight.errors import VerifyError
 from tealight.ir.graph import Graph, Node, Value
 from tealight.ir.types import TensorType
+from tealight.ops._dequantized import DequantizedConstant
 
 
 class Editor:
@@ -190,7 +191,8 @@ def _merged(new: TensorType, old: TensorType) -> TensorType:
         for a, b in zip(new.shape, old.shape, strict=True)
     )
     const = old.const if new.const is None else new.const
-    return new if shape == new.shape and const is new.const else TensorType(new.dtype, shape, const)
+    quantization = old.quantization if new.quantization is None else new.quantization
+    return TensorType(new.dtype, shape, const, quantization)
 
 
 # ---- small questions that many passes ask ----
@@ -214,6 +216,29 @@ def out(node: Node) -> Value:
 def known(value: Value | None) -> np.ndarray | None:
     """Returns the elements of a constant, or of a computed value that inference knows."""
     return None if value is None else value.type.const
+
+
+def is_weight(value: Value | None) -> bool:
+    """Whether a value is a constant, perhaps one that is kept as integers."""
+    return value is not None and (value.is_const or DequantizedConstant.of(value) is not None)
+
+
+def rearranged(editor: Editor, value: Value, change: Callable[[np.ndarray], np.ndarray], *, before: Node) -> Value:
+    """Returns change(value) of a weight, where change permutes, reshapes or repeats; integers stay integers."""
+    held = DequantizedConstant.of(value)
+    if held is None:
+        assert value.const is not None
+        return editor.const(change(value.const), value.name)
+    moved = held.rearranged(change)
+    if moved is None:  # scales of blocks that were torn apart
+        return editor.const(change(held.real()), value.name)
+    return dequantized(editor, moved, value.name, before=before)
+
+
+def dequantized(editor: Editor, held: DequantizedConstant, name: str, *, before: Node) -> Value:
+    """Adds a dequantize node over constants."""
+    arrays = [held.integers, held.scale] + ([] if held.zero_point is None else [held.zero_point])
+    return editor.add("dequantize", [editor.const(a, name) for a in arrays], held.attrs, before=before, name=name)
 
 
 def scalar(value: Value | None) -> float | None:

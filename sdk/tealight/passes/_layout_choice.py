@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tealight.ir.graph import Graph, Node, Value
 from tealight.ir.types import Dim
-from tealight.passes._editor import Editor, out, producer
+from tealight.passes._editor import Editor, is_weight, out, producer
 from tealight.passes._min_cut import INFINITE, MinCut
 from tealight.passes._permute import Permuted, base_value, permuted
 from tealight.passes.permute_flatten_weights import flatten_users
@@ -39,7 +39,7 @@ def moves_memory(shape: Sequence[Dim], perm: Sequence[int]) -> bool:
 def permute_cost(value: Value, perm: Sequence[int]) -> int:
     """Bytes to permute a value (of lower rank: after leading dims of size one)."""
     shape = [1] * (len(perm) - len(value.shape)) + list(value.shape)
-    if value.is_const or not moves_memory(shape, perm):
+    if is_weight(value) or not moves_memory(shape, perm):
         return 0
     return math.prod(d if isinstance(d, int) else _UNKNOWN_DIM for d in shape) * value.dtype.size + _NODE_BYTES
 

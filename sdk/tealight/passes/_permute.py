@@ -189,8 +189,26 @@ def _group_norm(node: Node, perm: list[int]) -> Permuted | None:
     return _last_stays(node, perm) if perm[0] == 0 else None
 
 
+def _steps(node: Node, perm: list[int]) -> Permuted | None:
+    """Quantize and dequantize: scales along one axis go with it."""
+    scale = node.inputs[1]
+    if scale is None or scale.const is None or node.attrs["block_size"]:
+        return None
+    attrs = dict(node.attrs)
+    if scale.const.size > 1:
+        attrs["axis"] = _moved(attrs["axis"], perm)
+    return Permuted(attrs, (0,))
+
+
+def _table(node: Node, perm: list[int]) -> Permuted | None:
+    return Permuted(dict(node.attrs), (0,))
+
+
 _RULES: dict[str, Callable[[Node, list[int]], Permuted | None]] = {
     "unary": _pointwise,
+    "quantize": _steps,
+    "dequantize": _steps,
+    "lut": _table,
     "cast": _pointwise,
     "binary": _pointwise,
     "where": _pointwise,

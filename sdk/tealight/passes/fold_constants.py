@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from tealight import ops
 from tealight.errors import TealightError
 from tealight.ir.graph import Graph, Node
 from tealight.ir.interpret import evaluate_node
 from tealight.ir.types import DType
-from tealight.passes._editor import Editor
+from tealight.ops._dequantized import DequantizedConstant
+from tealight.passes._editor import Editor, dequantized, out
 from tealight.passes._manager import Options
 
 
@@ -21,13 +23,18 @@ def fold_constants(graph: Graph, options: Options) -> int:
         %s = shape(%x: float32[1, h, 8], start=2)
     Result:
         const [6, 8]; const [8]
+    Given:
+        %w = dequantize(const int8 [8, 3], const [3], axis=1); %y = transpose(%w, perm=[1, 0])
+    Result:
+        %y = dequantize(const int8 [3, 8], const [3], axis=0)
     Keeps:
+        dequantize: integer kernels want its operands.
         A node that reads nothing but constants and makes more bytes than both it reads and the limit of the options
         (expand, constant_of_shape …).
     """
     editor = Editor(graph)
     for node in editor.nodes():
-        if node.subgraphs or not node.outputs:
+        if node.subgraphs or not node.outputs or node.op == "dequantize" or _rearrange(editor, node):
             continue
         arrays = _results(node, options)
         if arrays is None:
@@ -40,6 +47,21 @@ def fold_constants(graph: Graph, options: Options) -> int:
             editor.remove(node)
             editor.rewrites += 1
     return editor.rewrites
+
+
+def _rearrange(editor: Editor, node: Node) -> bool:
+    """Moves a transpose or reshape of a constant that is kept as integers into it; whether it did."""
+    if node.op not in ("transpose", "reshape") or any(v is None or v.const is None for v in node.inputs[1:]):
+        return False
+    held, rest = DequantizedConstant.of(node.inputs[0]), [v.const for v in node.inputs[1:] if v is not None]
+    definition = ops.get(node.op)
+    moved = (
+        None if held is None else held.rearranged(lambda a: np.asarray(definition.reference(a, *rest, **node.attrs)))
+    )
+    if moved is None:
+        return False
+    editor.swap(node, dequantized(editor, moved, out(node).name, before=node))
+    return True
 
 
 def _results(node: Node, options: Options) -> list[np.ndarray] | None:

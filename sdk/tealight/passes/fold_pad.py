@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tealight.ir.graph import Graph, Node
+from tealight.ir.graph import Graph, Node, Value
 from tealight.passes._editor import Editor, known, out, producer, scalar
 from tealight.passes._manager import Options
 
@@ -17,7 +17,8 @@ def fold_pad(graph: Graph, options: Options) -> int:
         %y = conv2d(%x, …, pads=[1, 1, 1, 1])
     Requires:
         Padding with 0 for convolutions and average pooling (which must count the padding already, or have none and
-        then counts it); padding with -inf for max pooling, or with 0 behind a relu.
+        then counts it); padding with -inf for max pooling, or with 0 behind a relu. Between the two may be a
+        dequantize with one scale, whose zero point is what is padded with.
     Keeps:
         Padding that crops, or that something else reads too.
     """
@@ -29,9 +30,12 @@ def fold_pad(graph: Graph, options: Options) -> int:
 
 
 def _fold(editor: Editor, node: Node) -> None:
-    x = node.inputs[0]
+    steps = _single_dequantize(node.inputs[0])
+    x = node.inputs[0] if steps is None else steps.inputs[0]
     pad = producer(x, "pad", mode="constant")
-    if pad is None or x is None or any(u.op != node.op for u in editor.users(x)) or editor.is_output(x):
+    if pad is None or x is None or editor.is_output(x):
+        return
+    if any(u.op != (node if steps is None else steps).op for u in editor.users(x)):
         return
     amounts = _amounts(pad)
     if amounts is None or min(amounts) < 0:
@@ -39,6 +43,8 @@ def _fold(editor: Editor, node: Node) -> None:
     value = 0.0 if pad.input(2) is None else scalar(pad.input(2))
     if any(amounts[i] for i in (0, 3, 4, 7)) or value is None:
         return
+    if steps is not None:
+        value -= 0.0 if steps.input(2) is None else scalar(steps.input(2)) or 0.0
     attrs = dict(node.attrs)
     old = [int(p) for p in attrs["pads"]] or [0, 0, 0, 0]
     if node.op == "max_pool2d":
@@ -51,11 +57,22 @@ def _fold(editor: Editor, node: Node) -> None:
             return
         attrs["count_include_pad"] = True
     attrs["pads"] = [p + amounts[i] for p, i in zip(old, (1, 2, 5, 6), strict=True)]
-    new = editor.add(node.op, [pad.inputs[0], *node.inputs[1:]], attrs, before=node, name=node.name)
+    source = pad.inputs[0]
+    if steps is not None:
+        source = editor.add("dequantize", [source, *steps.inputs[1:]], steps.attrs, before=node, name=steps.name)
+    new = editor.add(node.op, [source, *node.inputs[1:]], attrs, before=node, name=node.name)
     if new.shape != out(node).shape:
         editor.remove(new.producer)  # type: ignore[arg-type]
         return
     editor.swap(node, new)
+
+
+def _single_dequantize(value: Value | None) -> Node | None:
+    """Returns the dequantize node with one constant scale and zero point that makes a value."""
+    node = producer(value, "dequantize")
+    if node is None or scalar(node.inputs[1]) is None:
+        return None
+    return node if node.input(2) is None or scalar(node.input(2)) is not None else None
 
 
 def _amounts(pad: Node) -> list[int] | None:

@@ -9,8 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from tealight.ir.graph import Node, Value
-from tealight.passes._editor import Editor, out
+from tealight.passes._editor import Editor, is_weight, out, rearranged
 from tealight.passes.simplify_movement import reshape_target, reshaped
+
+#: Ops that see each element by itself, beside unary: with one scale for all, or a table.
+_BETWEEN = ("quantize", "dequantize", "lut")
+
+
+def _is_per_channel(node: Node) -> bool:
+    scale = node.inputs[1]
+    return node.op != "lut" and (scale is None or scale.const is None or scale.const.size != 1)
 
 
 def flatten_users(editor: Editor, reshape: Node, perm: Sequence[int]) -> list[tuple[Node, list[Node]]] | None:
@@ -32,11 +40,11 @@ def flatten_users(editor: Editor, reshape: Node, perm: Sequence[int]) -> list[tu
         if editor.is_output(value) or not editor.users(value):
             return None
         for user in editor.users(value):
-            if user.op == "unary":
+            if user.op == "unary" or (user.op in _BETWEEN and not _is_per_channel(user)):
                 pending.append((out(user), [*path, user]))
             elif user.op == "fully_connected" and user.inputs[0] is value and value not in user.inputs[1:]:
                 weight = user.inputs[1]
-                if weight is None or weight.const is None:
+                if not is_weight(weight):
                     return None
                 found.append((user, path))
             else:
@@ -53,6 +61,6 @@ def permute_flatten(editor: Editor, reshape: Node, perm: Sequence[int], permuted
     order = np.arange(math.prod(dims)).reshape(dims).transpose([p - 1 for p in perm[1:]]).reshape(-1)
     for node, _ in users:
         weight = node.inputs[1]
-        assert weight is not None and weight.const is not None
-        editor.set_input(node, 1, editor.const(weight.const[:, order], weight.name))
+        assert weight is not None
+        editor.set_input(node, 1, rearranged(editor, weight, lambda a: a[:, order], before=node))
     editor.swap(reshape, reshaped(editor, permuted, out(reshape).shape, before=reshape))

@@ -28,3 +28,16 @@ def test_keeps_expansions_above_the_limit():
     big = b("expand", b.const([1.0]), b.ints(1000))
     small = b("expand", b.const([1.0]), b.ints(4))
     assert b.run(fold_constants, outputs=[big, small], fold_limit_bytes=64) == ["expand"]
+
+
+def test_constants_of_integers_stay_integers_and_are_rearranged():
+    b = Build()
+    w = b.transpose(b.weight8(8, 3, axis=0), 1, 0)
+    y = b("matmul", b.input(2, 8, name="y"), b.reshape(b.weight8(2, 4, 3, axis=2), 8, 3))
+    z = b("matmul", b.input(2, 3), w)
+    assert b.run(fold_constants, outputs=[y, z]).count("dequantize") == 2
+    for node in b.graph.nodes:
+        if node.op == "dequantize":
+            assert node.inputs[0].const.dtype == np.int8
+    assert "transpose" not in [n.op for n in b.graph.nodes]
+    assert "reshape" not in [n.op for n in b.graph.nodes]

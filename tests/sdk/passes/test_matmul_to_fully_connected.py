@@ -20,3 +20,14 @@ def test_keeps_batches_of_matrices():
     b = Build()
     y = b("matmul", b.input(2, 3, 5), b.normal(2, 5, 7))
     assert b.run(matmul_to_fully_connected, outputs=[y]) == ["matmul"]
+
+
+def test_integer_weights_stay_integers():
+    b = Build()
+    x = b.input(2, 5, 8)
+    y = b("matmul", x, b.weight8(8, 3, axis=1))
+    z = b("matmul", x, b.weight8(3, 8, axis=0), transpose_b=True)
+    ops = b.run(matmul_to_fully_connected, outputs=[y, z])
+    assert ops.count("fully_connected") == 2
+    layers = [n for n in b.graph.nodes if n.op == "fully_connected"]
+    assert all(n.inputs[1].producer.inputs[0].const.dtype == "int8" for n in layers)

@@ -4,6 +4,7 @@
 import pytest
 from graph_builder import Build
 
+from tealight.ir.types import DType
 from tealight.passes.move_transposes import move_transposes
 
 
@@ -29,6 +30,9 @@ MIDDLES = {
     "gather": lambda b, x: b("gather", x, b.ints(3, 1), axis=1),
     "expand": lambda b, x: b.binary("add", x, b("expand", b("reduce", x, kind="max"), b.ints(1, 6, 4, 5))),
     "where": lambda b, x: b("where", b.binary("less", x, 0.0), b.binary("mul", x, 3.0), x),
+    "quantize": lambda b, x: b.dequantize(b.quantize(x)),
+    "quantize channels": lambda b, x: b.dequantize(b.quantize(x, [0.1] * 6), [0.1] * 6),
+    "integer constant": lambda b, x: b.binary("mul", x, b.weight8(6, 1, 1)),
     "cast": lambda b, x: b.binary("add", b("cast", x, to=1), 1.0),
 }
 
@@ -67,6 +71,20 @@ def test_flatten_permutes_the_weights():
     b = Build()
     y = b.dense(b.unary("relu", b.reshape(nchw(b, b.conv(b.input(2, 4, 5, 6), 3)), 2, 60)), 7)
     assert "transpose" not in b.run(move_transposes, outputs=[y])
+
+
+def test_flatten_of_integers_permutes_integer_weights():
+    b = Build()
+    flat = b.dequantize(b.quantize(b.reshape(nchw(b, b.conv(b.input(2, 4, 5, 6), 3)), 2, 60)))
+    y = b("fully_connected", flat, b.weight8(7, 60), b.normal(7))
+    assert "transpose" not in b.run(move_transposes, outputs=[y])
+    assert b.graph.nodes[-1].inputs[1].producer.inputs[0].const.dtype == "int8"
+
+
+def test_integers_are_transposed_not_floats():
+    b = Build()
+    y = b.conv(nhwc(b, b.dequantize(b.input(1, 6, 4, 5, dtype=DType.INT8))), 3)
+    assert b.run(move_transposes, outputs=[y]) == ["transpose", "dequantize", "conv2d"]
 
 
 def test_shuffle_with_halves_becomes_slices():

@@ -18,6 +18,7 @@ from tealight.frontends.onnx import (
     math,
     nn,
     norm,
+    quantized,
     recurrent,
     refused,
     sequence,
@@ -29,8 +30,8 @@ from tealight.frontends.onnx.registry import supported
 
 #: The converters register themselves when their files are imported.
 FAMILIES = (
-    attention, contrib, control_flow, einsum, experimental, image, indexing, math, nn, norm, recurrent, refused,
-    sequence, shape, signal,
+    attention, contrib, control_flow, einsum, experimental, image, indexing, math, nn, norm, quantized, recurrent,
+    refused, sequence, shape, signal,
 )  # fmt: skip
 
 __all__ = ["FAMILIES", "load", "supported"]

@@ -8,7 +8,7 @@ the edges).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from tealight.frontends import folding
 from tealight.frontends.problems import RefusedError as RefusedError
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import Dim, DType, TensorType
+from tealight.ops._dequantized import DequantizedConstant
 
 if TYPE_CHECKING:
     from tealight.frontends.onnx.importer import Scope
@@ -207,6 +208,9 @@ class NodeContext:
         folded = folding.fold(op, inputs, attrs)
         if folded is not None:
             return [self.constant(a) for a in folded[:outputs]]
+        moved = folding.rearranged(op, inputs, attrs)
+        if moved is not None:
+            return [self.dequantized(moved)]
         known = self.scope.knowledge.propagate(op, inputs, attrs)
         values = self.graph.add(op, inputs, attrs, name=self.name, outputs=outputs, subgraphs=subgraphs)
         if known is not None and values[0].dtype.numpy.kind in "iu":
@@ -216,6 +220,32 @@ class NodeContext:
                 return [self.constant(np.array(ints, values[0].dtype.numpy).reshape(known.shape))]
             self.scope.knowledge.put(values[0], known)
         return values
+
+    def dequantized(self, held: DequantizedConstant, name: str = "") -> Value:
+        """Returns a constant that is kept as integers."""
+        name = name or f"{self.name}.const"
+        zero_point = None if held.zero_point is None else self.constant(held.zero_point, name=f"{name}.zero_point")
+        operands = [
+            self.constant(held.integers, name=name),
+            self.constant(held.scale, name=f"{name}.scale"),
+            zero_point,
+        ]
+        operands = operands if zero_point is not None else operands[:2]
+        return self.scope.graph.add("dequantize", operands, held.attrs, name=name)[0]
+
+    def rearranged(self, value: Value, change: Callable[[np.ndarray], np.ndarray], name: str) -> Value:
+        """Returns change(value) of a weight: a constant, kept as integers where it is so."""
+        held = DequantizedConstant.of(value)
+        moved = None if held is None else held.rearranged(change)
+        if moved is not None:
+            return self.dequantized(moved, f"{self.name}.{name}")
+        array = self.known_array(value)
+        assert array is not None
+        return self.constant(np.ascontiguousarray(change(array)), name=f"{self.name}.{name}")
+
+    def is_weight(self, value: Value) -> bool:
+        """Whether a value is a float constant, perhaps kept as integers."""
+        return value.dtype is DType.FLOAT32 and (value.is_const or DequantizedConstant.of(value) is not None)
 
     def add(self, op: str, inputs: Sequence[Value | None], attrs: dict[str, Any] | None = None) -> Value:
         """Adds a node with one result."""

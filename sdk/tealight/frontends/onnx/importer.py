@@ -90,6 +90,7 @@ class Importer:
         opsets: Version by domain.
         problems: What cannot be imported.
         notes: What differs from the model.
+        four_bit: Constants that the model has in 4 bits and the graph in 8, with their dtype there.
     """
 
     def __init__(self, proto: ModelProto, name: str) -> None:
@@ -100,6 +101,7 @@ class Importer:
         self.problems: list[Missing] = []
         self.invalid: list[TealightError] = []
         self.notes: list[str] = []
+        self.four_bit: dict[Value, DType] = {}
         self._made_up = 0
 
     def run(self, shapes: dict[str, Sequence[int | str]]) -> Graph:
@@ -279,7 +281,10 @@ class Scope:
                 array = array.astype(np.float32)
         if dtype in (DType.INT4, DType.UINT4):
             array = array.astype(np.int8 if dtype is DType.INT4 else np.uint8)
-        return self.graph.constant(np.ascontiguousarray(array).reshape(array.shape), name)
+        value = self.graph.constant(np.ascontiguousarray(array).reshape(array.shape), name)
+        if dtype in (DType.INT4, DType.UINT4):
+            self.importer.four_bit[value] = dtype
+        return value
 
     def evaluate(self, value: Value) -> np.ndarray | None:
         """Returns the elements of a value that depends on nothing but constants, of any size; else None."""

@@ -293,9 +293,9 @@ def cum_sum(c: NodeContext) -> Value:
 # ---- matrix products ----
 
 
-def linear(c: NodeContext, x: Value, weight: np.ndarray, bias: Value | None) -> Value:
+def linear(c: NodeContext, x: Value, weight: Value, bias: Value | None) -> Value:
     """Adds y = x @ weight.T + bias, with a constant weight [n, k]."""
-    operands = [x, c.constant(weight, name=f"{c.name}.weight")]
+    operands = [x, weight]
     return c.add("fully_connected", operands if bias is None else [*operands, bias])
 
 
@@ -310,10 +310,9 @@ def product(c: NodeContext, a: Value, b: Value, alpha: float = 1.0) -> Value:
     vector_a, vector_b = len(a.shape) == 1, len(b.shape) == 1
     if vector_a:
         a = c.unsqueeze(a, [0])
-    weight = b.const
-    if weight is not None and weight.ndim <= 2 and b.dtype is DType.FLOAT32 and not a.is_const and alpha == 1.0:
-        matrix = weight[:, None] if vector_b else weight
-        y = linear(c, a, np.ascontiguousarray(matrix.T), None)
+    if c.is_weight(b) and len(b.shape) <= 2 and not a.is_const and alpha == 1.0:
+        weight = c.rearranged(b, lambda w: w[None, :] if vector_b else w.T, "weight")
+        y = linear(c, a, weight, None)
     else:
         if vector_b:
             b = c.unsqueeze(b, [1])
@@ -328,22 +327,21 @@ def gemm(c: NodeContext) -> Value:
     a, b, bias = c.input(0), c.input(1), c.optional(2)
     alpha, beta = c.number("alpha", 1.0), c.number("beta", 1.0)
     trans_a, trans_b = bool(c.integer("transA", 0)), bool(c.integer("transB", 0))
-    weight = b.const
-    if weight is None or b.dtype is not DType.FLOAT32 or a.is_const:
+    if not c.is_weight(b) or a.is_const:
         y = c.add("matmul", [a, b], {"transpose_a": trans_a, "transpose_b": trans_b, "alpha": alpha})
         return _add_scaled(c, y, bias, beta)
-    matrix = weight if trans_b else weight.T
     if alpha != 1.0:
-        matrix = matrix * np.float32(alpha)
+        b = c.constant(np.asarray(c.known_array(b)) * np.float32(alpha))
+    weight = c.rearranged(b, lambda w: w if trans_b else w.T, "weight")
     if trans_a:
         a = c.transpose(a, [1, 0])
-    n = matrix.shape[0]
+    n = int(weight.shape[0])
     fused = None
-    if bias is not None and bias.const is not None and bias.const.size in (1, n) and beta != 0:
-        if bias.const.size == 1 or bias.shape[-1] == n:
-            fused = c.constant(np.array(np.broadcast_to(bias.const.reshape(-1) * np.float32(beta), (n,))))
-            bias = None
-    y = linear(c, a, np.ascontiguousarray(matrix), fused)
+    if bias is not None and c.is_weight(bias) and beta != 0 and bias.shape in ((n,), (1, n), (1,), (1, 1), ()):
+        if beta != 1.0:
+            bias = c.constant(np.asarray(c.known_array(bias)) * np.float32(beta))
+        fused, bias = c.rearranged(bias, lambda v: np.broadcast_to(v.reshape(-1), (n,)), "bias"), None
+    y = linear(c, a, weight, fused)
     return _add_scaled(c, y, bias, beta)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from tealight.frontends.onnx.context import NodeContext, RefusedError
 from tealight.frontends.onnx.registry import converts
 from tealight.ir.graph import Value
+from tealight.ir.types import DType
 
 
 @dataclasses.dataclass
@@ -79,16 +80,23 @@ def _same_pads(c: NodeContext, x: Value, window: Window, *, upper: bool) -> list
     return begins + ends
 
 
-def weight_of(c: NodeContext, x: Value) -> np.ndarray:
-    """Returns the constant weight of a convolution."""
-    weight = c.array(1, "weight")
-    if weight.ndim != len(x.shape):
+def weight_of(c: NodeContext, x: Value) -> Value:
+    """Returns the constant weight of a convolution, which may be kept as integers."""
+    weight = c.input(1)
+    if not c.is_weight(weight):
+        weight = c.constant(c.array(1, "weight"), name=f"{c.name}.weight")
+    if len(weight.shape) != len(x.shape):
         raise RefusedError(
             f"weight of shape {list(weight.shape)} for an input of rank {len(x.shape)}, expected equal ranks"
         )
-    if not np.issubdtype(weight.dtype, np.floating):
-        raise RefusedError(f"weight of {weight.dtype}, expected a float type", "use the float model")
+    if weight.dtype is not DType.FLOAT32:
+        raise RefusedError(f"weight of {weight.dtype.label}, expected a float type", "use the float model")
     return weight
+
+
+def kernel_of(weight: Value) -> list[int]:
+    """Returns the spatial dims of a weight [a, b, ...]."""
+    return [int(d) for d in weight.shape[2:]]
 
 
 def as_2d(weight: np.ndarray) -> np.ndarray:
@@ -101,18 +109,17 @@ def conv(c: NodeContext) -> Value:
     """Conv with 1 or 2 spatial dims, any group; one filter per channel makes a depthwise convolution."""
     x = c.input(0)
     weight = weight_of(c, x)
-    window = window_of(c, x, c.integers("kernel_shape", weight.shape[2:]))
+    window = window_of(c, x, c.integers("kernel_shape", kernel_of(weight)))
     return convolve(c, x, weight, c.optional(2), window)
 
 
-def convolve(c: NodeContext, x: Value, weight: np.ndarray, bias: Value | None, window: Window) -> Value:
+def convolve(c: NodeContext, x: Value, weight: Value, bias: Value | None, window: Window) -> Value:
     """Adds a convolution of x [n, c, ...] with weight [oc, ic / group, ...]."""
     group = c.integer("group", 1)
     rank = len(x.shape)
     if rank not in (3, 4):
         raise RefusedError(f"{rank - 2} spatial dims, expected 1 or 2", "volumetric (3-d) layers have no kernels")
-    weight = as_2d(weight)
-    oc, per_group = weight.shape[:2]
+    oc, per_group = (int(d) for d in weight.shape[:2])
     channels = x.shape[1]
     if group < 1 or oc % group or (isinstance(channels, int) and channels != per_group * group):
         raise RefusedError(
@@ -123,10 +130,10 @@ def convolve(c: NodeContext, x: Value, weight: np.ndarray, bias: Value | None, w
     operands: list[Value | None] = [image]
     attrs: dict[str, object] = dict(window.attrs())
     if group > 1 and per_group == 1 and oc == group:
-        operands.append(c.constant(np.ascontiguousarray(weight[:, 0]), name=f"{c.name}.weight"))
+        operands.append(c.rearranged(weight, lambda w: as_2d(w)[:, 0], "weight"))
         op = "depthwise_conv2d"
     else:
-        operands.append(c.constant(np.ascontiguousarray(weight.transpose(0, 2, 3, 1)), name=f"{c.name}.weight"))
+        operands.append(c.rearranged(weight, lambda w: as_2d(w).transpose(0, 2, 3, 1), "weight"))
         attrs["group"] = group
         op = "conv2d"
     if bias is not None:
@@ -143,7 +150,7 @@ def conv_transpose(c: NodeContext) -> Value:
     spatial = rank - 2
     if rank not in (3, 4):
         raise RefusedError(f"{spatial} spatial dims, expected 1 or 2", "volumetric (3-d) layers have no kernels")
-    kernel = c.integers("kernel_shape", weight.shape[2:])
+    kernel = c.integers("kernel_shape", kernel_of(weight))
     ones, zeros = [1] * spatial, [0] * spatial
     window = Window(
         kernel, c.integers("strides", ones), c.integers("pads", zeros + zeros), c.integers("dilations", ones)
@@ -155,7 +162,7 @@ def conv_transpose(c: NodeContext) -> Value:
     attrs: dict[str, object] = dict(window.attrs())
     attrs["output_padding"] = [0, *extra] if spatial == 1 else extra
     attrs["group"] = group
-    operands: list[Value | None] = [image, c.constant(transposed_weight(weight, group), name=f"{c.name}.weight")]
+    operands: list[Value | None] = [image, c.rearranged(weight, lambda w: transposed_weight(w, group), "weight")]
     if c.optional(2) is not None:
         operands.append(c.optional(2))
     return c.from_image(c.add("conv_transpose2d", operands, attrs), rank)

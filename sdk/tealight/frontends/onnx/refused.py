@@ -8,12 +8,7 @@ from collections.abc import Callable
 from tealight.frontends.onnx.context import NodeContext, RefusedError
 from tealight.frontends.onnx.registry import Converter, converts
 
-_FLOAT_MODEL = "import the float model"
 _REASONS: dict[tuple[str, ...], tuple[str, str]] = {
-    (
-        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
-        "MatMulInteger",
-    ): ("quantized operators are not imported yet, expected a float model", _FLOAT_MODEL),
     ("SequenceMap", "Optional", "OptionalGetElement", "OptionalHasElement"): (
         "optionals and functions over sequences are no tensors, expected tensors only",
         "export the model without them",

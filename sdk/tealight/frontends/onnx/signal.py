@@ -38,7 +38,8 @@ def dft(c: NodeContext) -> Value:
     perm = [*(i for i in range(rank - 1) if i != axis), axis, rank - 1]
     moved = c.transpose(x, perm)
     outer = c.dims(moved)[:-2]
-    y = linear(c, c.reshape(moved, [*outer, taps * parts]), weight, None)
+    basis = c.constant(weight, name=f"{c.name}.weight")
+    y = linear(c, c.reshape(moved, [*outer, taps * parts]), basis, None)
     y = c.reshape(y, [*outer, weight.shape[0] // made, made])
     return c.transpose(y, [perm.index(i) for i in range(rank)])
 

@@ -53,7 +53,7 @@ class Operator:
 
     Attributes:
         op: Its name, such as "CONV_2D"; "CUSTOM name" for custom ones.
-        name: For messages: its op and the tensor it makes.
+        name: For messages: its op and the tensor it makes (the first of the names that a converter joined by ";").
         inputs: Indices of tensors; -1 where an optional one is absent.
         outputs: Indices of tensors.
         options: Its options by name (schema.py).
@@ -143,7 +143,7 @@ def _operator(table: dict[str, Any], codes: list[dict[str, Any]], tensors: list[
     outputs = _indices(table["outputs"], len(tensors), f"results of {op}", optional=False)
     made = tensors[outputs[0]].name if outputs else ""
     inputs = _indices(table["inputs"], len(tensors), f"operands of {op}", optional=True)
-    return Operator(op, f"{op}:{made}", inputs, outputs, table["builtin_options"])
+    return Operator(op, f"{op}:{made.split(';')[0]}", inputs, outputs, table["builtin_options"])
 
 
 def _tensor(table: dict[str, Any], buffers: list[dict[str, Any]], data: bytes) -> Tensor:
