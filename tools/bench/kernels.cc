@@ -10,6 +10,7 @@
 
 #include "kernels/dwconv/dwconv.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/qdwconv/qdwconv.h"
 #include "kernels/qgemm/qgemm.h"
 
 namespace {
@@ -100,6 +101,47 @@ double MacsPerSecond(const tealight::DwconvKernels& kernels, const Depthwise& p)
   free(bias);
   free(y);
   return static_cast<double>(image) * 9 / best;
+}
+
+template <typename T>
+T* Filled(size_t count, T value) {
+  T* p = static_cast<T*>(aligned_alloc(64, (count * sizeof(T) + 63) / 64 * 64));
+  for (size_t i = 0; i < count; ++i) p[i] = value;
+  return p;
+}
+
+// The int8 form of it, of any square window and stride.
+double MacsPerSecond(const tealight::QDwconvKernels& kernels, const Depthwise& p, int k, int stride) {
+  const ptrdiff_t out = (p.side + stride - 1) / stride;
+  const size_t lanes = static_cast<size_t>((p.c + 31) / 32 * 32), outputs = static_cast<size_t>(out * out * p.c);
+  tealight::QDwconvArgs args;
+  args.h = args.w = p.side;
+  args.oh = args.ow = out;
+  args.c = p.c;
+  args.kh = args.kw = k;
+  args.sh = args.sw = stride;
+  args.top = args.left = k / 2;
+  args.requantization.lo = -100;
+  int8_t* x = Filled<int8_t>(static_cast<size_t>(p.side * p.side * p.c), 3);
+  int8_t* weight = Filled<int8_t>(static_cast<size_t>(tealight::QDwconvPanelBytes(k, k)) * lanes / 16, 1);
+  int32_t* bias = Filled<int32_t>(lanes, 10);
+  float* scale = Filled<float>(lanes, 0.01f);
+  int8_t* outside = Filled<int8_t>(tealight::QDwconvOutsideBytes(p.side, p.c), 0);
+  int8_t* y = Filled<int8_t>(outputs, 0);
+  args.x = x;
+  args.weight = weight;
+  args.bias = bias;
+  args.scale = scale;
+  args.outside = outside;
+  args.y = y;
+  const double best = LeastSeconds([&] { kernels.run(args, 0, out, 0, p.c); });
+  free(x);
+  free(weight);
+  free(bias);
+  free(scale);
+  free(outside);
+  free(y);
+  return static_cast<double>(outputs) * k * k / best;
 }
 
 // Multiplies all of m x k by k x n as the ops do: row tiles outside, columns inside.
@@ -199,6 +241,14 @@ int main(int argc, char** argv) {
       if (isa == Isa::kScalar && p.m * p.k * p.n > 10000000) continue;
       if (wanted("gemm")) Print(name, "gemm", p, MacsPerSecond(*tealight::FindGemm(isa, p.n), p), cycle);
       if (wanted("qgemm")) Print(name, "qgemm", p, MacsPerSecond(*tealight::FindQGemm(isa, p.n), p), cycle);
+    }
+    for (int form = 0; form < 4 && wanted("qdwconv"); ++form) {
+      const int k = form < 2 ? 3 : 5, stride = 1 + form % 2;
+      for (const Depthwise& p : depthwise) {
+        const double rate = MacsPerSecond(*tealight::FindQDwconv(isa), p, k, stride);
+        printf("%-14s  qdwconv %dx%d/%d %4td x %4td x %4td  %6.2f MAC/cycle  %6.2f GMAC/s\n", name, k, k, stride,
+               p.side, p.side, p.c, rate * cycle, rate * 1e-9);
+      }
     }
     for (const Depthwise& p : depthwise) {
       if (!wanted("dwconv")) break;

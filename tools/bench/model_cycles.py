@@ -37,6 +37,7 @@ class Kernel:
         function: Pattern of the demangled function.
         gates: Least MAC/cycle by core; where a core runs another variant of the kernel, its gate is there.
         without: Pattern of instructions to leave out, for figures to compare with those of bare sums.
+        useful: Share of the multiply-adds that are no padding of the layout.
     """
 
     name: str
@@ -44,8 +45,14 @@ class Kernel:
     function: str
     gates: dict[str, float]
     without: str = ""
+    useful: float = 1.0
 
 
+def _dot_gates(n1: float, n2: float, v2: float) -> dict[str, float]:
+    return {"neoverse-n1": n1, "neoverse-n2": n2, "neoverse-v2": v2}
+
+
+_QDW = "qdwconv/arm_neondot.cc"
 _BIG = {"neoverse-n1": 7.9, "neoverse-n2": 7.9, "neoverse-v2": 15.8}
 KERNELS = (
     Kernel("gemm f32 8x8", "gemm/arm_neon.cc", r"Tile<8, 2, false,.*LaneLoop>", _BIG),
@@ -67,7 +74,15 @@ KERNELS = (
     Kernel("dwconv f32 3x3, relu6", "dwconv/arm_neon.cc", r"Inside<1, true>", {}),
     Kernel("dwconv f32 3x3, in order", "dwconv/arm_neon.cc", r"InOrderTiles<false>", {"a55": 2.2}),
     Kernel("  the same with relu6", "dwconv/arm_neon.cc", r"InOrderTiles<true>", {"a55": 2.2}),
+    Kernel("dwconv int8 3x3, sdot", _QDW, r"Inside<3, 1, true>", _dot_gates(6.2, 6.8, 13.7), useful=0.75),
+    Kernel("  the same in order", _QDW, r"Inside<3, 1, false>", {"a55": 2.6}, useful=0.75),
+    Kernel("dwconv int8 3x3/2, sdot", _QDW, r"Inside<3, 2, true>", _dot_gates(6.0, 6.0, 12.0), useful=0.75),
+    Kernel("dwconv int8 5x5, sdot", _QDW, r"Inside<5, 1, true>", _dot_gates(8.4, 9.0, 18.0), useful=0.625),
+    Kernel("dwconv int8 5x5/2, sdot", _QDW, r"Inside<5, 2, true>", _dot_gates(7.0, 8.0, 16.0), useful=0.625),
 )
+
+#: Flags of a path, as in native/cmake/compiler.cmake.
+_MARCH = {"arm_neondot": ["-march=armv8.2-a+dotprod"], "arm_neoni8mm": ["-march=armv8.2-a+dotprod+i8mm"]}
 
 #: Multiply-adds of an instruction, by its form.
 _MACS = (
@@ -75,6 +90,7 @@ _MACS = (
     (re.compile(r"^fml[as]\s+v\d+\.2[sd]"), 2),
     (re.compile(r"^fmul\s+v\d+\.4s"), 4),  # the first tap of a chain that starts at nothing
     (re.compile(r"^fn?m(add|sub)\s"), 1),
+    (re.compile(r"^[su]dot\s+v\d+\.4s"), 16),
 )
 
 
@@ -88,12 +104,13 @@ def run(*command: str, text: str | None = None) -> str:
 
 def functions(source: pathlib.Path) -> dict[str, list[tuple[int, str]]]:
     """Compiles a kernel file; returns (address, instruction) lists by demangled name."""
+    march = next((f for isa, f in _MARCH.items() if source.stem == isa), [])
     with tempfile.TemporaryDirectory() as folder:
         built = f"{folder}/kernel.o"
         flags = (
             "-std=c++17 -O2 -ffp-contract=off -fno-strict-aliasing -fno-exceptions -fno-rtti -fno-math-errno".split()
         )
-        run(CLANG, "--target=aarch64-linux-gnu", *flags, f"-I{ROOT / 'native'}", "-c", str(source), "-o", built)
+        run(CLANG, "--target=aarch64-linux-gnu", *march, *flags, f"-I{ROOT / 'native'}", "-c", str(source), "-o", built)
         listing = run(OBJDUMP, "-d", "-C", "--no-show-raw-insn", built)
     result: dict[str, list[tuple[int, str]]] = {}
     body: list[tuple[int, str]] = []
@@ -132,7 +149,15 @@ def cycles(loop: list[str], core: str) -> float:
     text = ".Lloop:\n" + "\n".join(loop) + "\n"
     totals = []
     for iterations in (200, 400):
-        report = run(MCA, "-mtriple=aarch64", f"-mcpu={core}", f"-iterations={iterations}", "--json", text=text)
+        report = run(
+            MCA,
+            "-mtriple=aarch64",
+            f"-mcpu={core}",
+            "-mattr=+dotprod,+i8mm",
+            f"-iterations={iterations}",
+            "--json",
+            text=text,
+        )
         totals.append(json.loads(report)["CodeRegions"][0]["SummaryView"]["TotalCycles"])
     return float(totals[1] - totals[0]) / 200
 
@@ -150,7 +175,7 @@ def measure(kernel: Kernel) -> dict[str, float]:
         best = [line for line in best if not re.match(kernel.without, line)]
     if not best:
         raise RuntimeError(f"{kernel.source}: no loop with multiply-adds in a function like {kernel.function}")
-    return {core: macs(best) / cycles(best, core) for core in CORES}
+    return {core: macs(best) * kernel.useful / cycles(best, core) for core in CORES}
 
 
 def main() -> int:

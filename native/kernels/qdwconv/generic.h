@@ -8,7 +8,10 @@
 #define TL_UNROLL _Pragma("GCC unroll 16")
 #if TL_SIMD == TL_SIMD_x86_avx512 || TL_SIMD == TL_SIMD_x86_avx2
 #include "kernels/qdwconv/x86_rows.h"
-#define TL_QDWCONV_FAST
+#elif defined(__ARM_FEATURE_DOTPROD)
+#include "kernels/qdwconv/arm_rows.h"
+#else
+#define TL_QDWCONV_GENERAL
 #endif
 
 namespace tealight {
@@ -140,11 +143,14 @@ void Finish(const QDwconvArgs& args, ptrdiff_t at, size_t n) {
   StoreInt8Partial(y + i, sum, n - i);
 }
 
+template <bool kInOrder>
 void Run(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end) {
-#ifdef TL_QDWCONV_FAST
-  if (!RunFast(args, row_begin, row_end, c_begin, c_end)) General(args, row_begin, row_end, c_begin, c_end);
-#else
+#ifdef TL_QDWCONV_GENERAL
   General(args, row_begin, row_end, c_begin, c_end);
+#else
+  if (!RunFast(args, row_begin, row_end, c_begin, c_end, kInOrder)) {
+    General(args, row_begin, row_end, c_begin, c_end);
+  }
 #endif
   if (args.table == nullptr && args.residual == nullptr) return;
   if (c_begin == 0 && c_end == args.c) {
@@ -156,7 +162,7 @@ void Run(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdif
   }
 }
 
-constexpr QDwconvKernels kQDwconvKernels = {Run};
+constexpr QDwconvKernels kQDwconvKernels = {Run<false>};
 
 }  // namespace
 }  // namespace TL_ISA

@@ -10,6 +10,11 @@ const QDwconvKernels* FindQDwconv(Isa isa) {
     case Isa::kX86Avx512Vnni:
       return QDwconvKernels_x86_avx512vnni();
 #endif
+#ifdef TL_HAVE_ARM_NEONDOT
+    case Isa::kArmNeonDot:
+    case Isa::kArmNeonI8mm:
+      return IssuesInOrder() ? QDwconvKernels_arm_neondot_inorder() : QDwconvKernels_arm_neondot();
+#endif
     default:
       break;
   }

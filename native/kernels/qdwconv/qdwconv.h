@@ -59,6 +59,8 @@ const QDwconvKernels* FindQDwconv(Isa isa);
 
 const QDwconvKernels* QDwconvKernels_scalar();
 const QDwconvKernels* QDwconvKernels_arm_neon();
+const QDwconvKernels* QDwconvKernels_arm_neondot();
+const QDwconvKernels* QDwconvKernels_arm_neondot_inorder();
 const QDwconvKernels* QDwconvKernels_x86_avx2();
 const QDwconvKernels* QDwconvKernels_x86_avx512();
 const QDwconvKernels* QDwconvKernels_x86_avx512vnni();

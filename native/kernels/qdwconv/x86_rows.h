@@ -13,6 +13,10 @@ namespace tealight {
 namespace TL_ISA {
 namespace {
 
+// Keeps the compiler from moving what makes a value into the branches that store it: stores of bytes might change the
+// weights, which it would then copy first.
+#define TL_IN_REGISTER(x) __asm__ volatile("" : "+v"(x))
+
 // What a window of K x K taps and stride S needs: R output rows share kInRows input rows in kGroups of four.
 template <int K, int S>
 struct RowsShape {
@@ -160,13 +164,21 @@ __attribute__((noinline)) void Strip(const QDwconvArgs& args, const RowsBlock<V,
     typename V::Bytes half[Shape::kRows][Shape::kCols];
     const RowsSums<V, K, S> s0 = Sums(block, columns, 0), s1 = Sums(block, columns, 1);
     TL_UNROLL for (int r = 0; r < Shape::kRows; ++r) {
-      TL_UNROLL for (int k = 0; k < Shape::kCols; ++k) half[r][k] = V::Pack16(s0.v[r][k], s1.v[r][k]);
+      TL_UNROLL for (int k = 0; k < Shape::kCols; ++k) {
+        half[r][k] = V::Pack16(s0.v[r][k], s1.v[r][k]);
+        TL_IN_REGISTER(half[r][k]);
+      }
     }
     const RowsSums<V, K, S> s2 = Sums(block, columns, 2), s3 = Sums(block, columns, 3);
     TL_UNROLL for (int r = 0; r < Shape::kRows; ++r) {
       TL_UNROLL for (int k = 0; k < Shape::kCols; ++k) {
-        const typename V::Bytes out = V::Pack8(half[r][k], V::Pack16(s2.v[r][k], s3.v[r][k]), block.lo, block.hi);
-        if (r < rows && j + k < ow) V::Store(y + r * y_row + k * pixel, out, n);
+        half[r][k] = V::Pack8(half[r][k], V::Pack16(s2.v[r][k], s3.v[r][k]), block.lo, block.hi);
+        TL_IN_REGISTER(half[r][k]);
+      }
+    }
+    TL_UNROLL for (int r = 0; r < Shape::kRows; ++r) {
+      TL_UNROLL for (int k = 0; k < Shape::kCols; ++k) {
+        if (r < rows && j + k < ow) V::Store(y + r * y_row + k * pixel, half[r][k], n);
       }
     }
     TL_UNROLL for (int k = 0; k < Shape::kKept; ++k) columns[k] = columns[k + Shape::kCols * S];
@@ -200,7 +212,8 @@ void FastRows(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, p
 }
 
 /// Computes what has a fast form; false where there is none.
-bool RunFast(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end) {
+bool RunFast(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end,
+             bool /*in_order*/) {
   const bool square = args.kh == args.kw && args.sh == args.sw && args.dh == 1 && args.dw == 1;
   if (!square || args.weight_zero_point != 0 || args.requantization.wide) return false;
   if ((args.kh != 3 && args.kh != 5) || (args.sh != 1 && args.sh != 2)) return false;

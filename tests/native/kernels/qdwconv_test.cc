@@ -140,6 +140,22 @@ int8_t Element(const Operands& o, ptrdiff_t i, ptrdiff_t j, ptrdiff_t c) {
   return Rounded(static_cast<double>(fmaf(static_cast<float>(r), a.add.b_scale, inner)), a.add.lo, a.add.hi);
 }
 
+struct Path {
+  const char* name;
+  const QDwconvKernels* kernels;
+};
+
+std::vector<Path> Paths() {
+  std::vector<Path> paths;
+  for (Isa isa : AllPaths()) {
+    paths.push_back({IsaName(isa), FindQDwconv(isa)});
+#if defined(__aarch64__)
+    if (isa == Isa::kArmNeonDot) paths.push_back({"arm_neondot in order", QDwconvKernels_arm_neondot_inorder()});
+#endif
+  }
+  return paths;
+}
+
 TEST(QDwconv, EveryPathGivesTheIntegersOfThePlainSum) {
   constexpr int8_t kGuard = 85;
   for (const Case& t : kCases) {
@@ -151,18 +167,18 @@ TEST(QDwconv, EveryPathGivesTheIntegersOfThePlainSum) {
     for (ptrdiff_t e = 0; e < static_cast<ptrdiff_t>(outputs); ++e) {
       wanted[static_cast<size_t>(e) + 32] = Element(o, e / a.c / a.ow, e / a.c % a.ow, e % a.c);
     }
-    for (Isa isa : AllPaths()) {
+    for (const Path& path : Paths()) {
       for (ptrdiff_t step : {ptrdiff_t{2}, ptrdiff_t{5}, a.oh}) {
         std::vector<int8_t> found(outputs + 64, kGuard);
         a.y = found.data() + 32;
         for (ptrdiff_t i = 0; i < a.oh; i += step) {
           const ptrdiff_t end = i + step < a.oh ? i + step : a.oh;
           const ptrdiff_t cut = a.c > 16 && step == 5 ? 16 : a.c;
-          if (cut < a.c) FindQDwconv(isa)->run(a, i, end, cut, a.c);
-          FindQDwconv(isa)->run(a, i, end, 0, cut);
+          if (cut < a.c) path.kernels->run(a, i, end, cut, a.c);
+          path.kernels->run(a, i, end, 0, cut);
         }
-        EXPECT_EQ(found, wanted) << IsaName(isa) << " " << t.h << "x" << t.w << "x" << t.c << " k" << t.kh << " s"
-                                 << t.s << " rows " << step;
+        EXPECT_EQ(found, wanted) << path.name << " " << t.h << "x" << t.w << "x" << t.c << " k" << t.kh << " s" << t.s
+                                 << " rows " << step;
       }
     }
   }
