@@ -91,9 +91,12 @@ inline size_t DecodedPanels(const StoredWeights& stored) {
   return Least(Most(fitting, 2), Most(stored.group_panels, 1));
 }
 
+// Up to so many rows decoding in registers, once for each tile, is faster than writing decoded panels.
+constexpr size_t kDirectRows = 3 * kDecodeMaxRows;
+
 /// Scratch of a thread for ForEachRhs.
 inline size_t DecodeScratchBytes(const StoredWeights& stored, const GemmGrid& grid) {
-  if (stored.is_float32() || grid.m <= kDecodeMaxRows) return 0;
+  if (stored.is_float32() || grid.m <= kDirectRows) return 0;
   return DecodedPanels(stored) * kGemmPanel * stored.panels.k * sizeof(float);
 }
 
@@ -104,7 +107,9 @@ struct GemmRhs {
   StoredPanels panels;
   size_t panel;  // the first
 
-  /// The gemm tile; args as Describe left them, and the rest.
+  /// The most rows of Multiply.
+  size_t max_rows() const { return decode != nullptr ? Least(kDecodeMaxRows, gemm->max_rows) : gemm->max_rows; }
+  /// The gemm tile.
   void Multiply(const float* const* rows, size_t m, const GemmArgs& args) const {
     if (decode != nullptr) return decode->gemm_rows(panels, panel, rows, m, args);
     gemm->tile(rows, m, args);
@@ -122,7 +127,7 @@ inline void ForEachRhs(Isa isa, const GemmKernels& gemm, const StoredWeights& st
     SetPackedRhs(reinterpret_cast<const float*>(rhs.panels.data), k, cell, &args);
     return f(cell, rhs, args);
   }
-  if (cell.m_end - cell.m_begin <= kDecodeMaxRows) {
+  if (cell.m_end - cell.m_begin <= kDirectRows) {
     rhs.decode = FindDecode(isa);
     rhs.panel = cell.n_begin / kGemmPanel;
     args.n = cell.n_end - cell.n_begin;

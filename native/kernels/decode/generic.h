@@ -145,7 +145,7 @@ __attribute__((noinline)) void RowsTile(const StoredPanels& weights, size_t pane
 template <DType D, bool kZero, int MR>
 void Rows(const StoredPanels& weights, size_t panel, const float* const* rows, const GemmArgs& args) {
   // Sums in registers: up to 4 vectors wide while the rows leave room.
-  constexpr int kWide = kRowVectors >= 4 ? (MR == 1 ? 2 : 1) : kRowVectors == 2 ? (MR <= 2 ? 2 : 1) : 4;
+  constexpr int kWide = kRowVectors >= 4 ? (MR == 1 ? 2 : 1) : kRowVectors == 2 ? (MR <= 2 ? 2 : 1) : MR == 1 ? 8 : 4;
   size_t column = 0;
   for (; column + (kWide - 1) * kGemmPanel < args.n; column += kWide * kGemmPanel, panel += kWide) {
     const size_t left = args.n - column;

@@ -104,7 +104,7 @@ void RunCell(const OpContext& context, const State& s, const GemmKernels& gemm, 
              [&](const GemmCell& part, const GemmRhs& rhs, GemmArgs args) {
                const size_t column = group * static_cast<size_t>(g.group_oc) + part.n_begin;
                args.bias = bias != nullptr ? bias->As<float>() + column : nullptr;
-               ForEachTile(part, gemm.max_rows, [&](size_t begin, size_t end) {
+               ForEachTile(part, rhs.max_rows(), [&](size_t begin, size_t end) {
                  FillConvRows(g, source, begin, end, rows);
                  const size_t at = begin * oc + column;
                  args.dst = context.output(0)->As<float>() + at;

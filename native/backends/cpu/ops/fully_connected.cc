@@ -81,7 +81,7 @@ void RunCell(const OpContext& context, const State& s, const GemmCell& cell, siz
   ForEachRhs(context.isa(), *s.gemm, s.weights, 0, cell, decoded, common,
              [&](const GemmCell& part, const GemmRhs& rhs, GemmArgs args) {
                args.bias = bias != nullptr ? bias->As<float>() + part.n_begin : nullptr;
-               ForEachTile(part, s.gemm->max_rows, [&](size_t begin, size_t end) {
+               ForEachTile(part, rhs.max_rows(), [&](size_t begin, size_t end) {
                  const float* rows[kGemmMaxRows];
                  PointRows(s, x + begin * s.k, end - begin, reinterpret_cast<float*>(scratch), rows);
                  const size_t at = begin * n + part.n_begin;
