@@ -26,11 +26,13 @@ from tealight.passes.merge_common_subexpressions import merge_common_subexpressi
 from tealight.passes.recognise_attention import recognise_attention
 from tealight.passes.remove_dead_code import remove_dead_code
 from tealight.passes.share_attention_heads import share_attention_heads
-from tealight.quant import rewrite
+from tealight.quant import rewrite, weights
 from tealight.quant.calibrate import Calibration, calibrate
+from tealight.quant.gptq import collect, takes_moments
 from tealight.quant.integerize import integerize
-from tealight.quant.plan import LAYERS, Plan, make_plan
-from tealight.quant.recipe import FLOAT32, STATIC, Recipe, Settings
+from tealight.quant.plan import Plan, make_plan
+from tealight.quant.recipe import STATIC, Recipe, Settings
+from tealight.quant.weights import WEIGHT_RECIPES, WeightFormat, int4_layers
 
 #: Passes that hide values which get their own range, or are for float32 only: they run after the integer ops are made.
 _LATE: list[Pass] = [
@@ -85,7 +87,7 @@ def apply(
     Args:
         graph: As a frontend made it.
         recipe: What to do.
-        data: For static recipes.
+        data: For static recipes, and for GPTQ of 4-bit weights.
         options: Of the passes.
         progress: Called as progress(stage, step, steps).
 
@@ -99,7 +101,7 @@ def apply(
     if STATIC not in recipe.uses and not imported:
         applied = Applied(run_passes(graph, pipeline.PIPELINE, chosen, progress), [])
         recipe.check([graph])
-        store_weights(graph, recipe)
+        store_weights(graph, recipe, data, applied, progress)
         return applied
     applied = Applied(run_passes(graph, EARLY, chosen, progress), [])
     seen = [dataclasses.replace(graph, nodes=list(graph.nodes))]
@@ -113,18 +115,29 @@ def apply(
     applied.notes += integerize(graph)
     applied.passes += run_passes(graph, _LATE, chosen, progress)
     recipe.check([*seen, graph])
-    store_weights(graph, recipe)
+    store_weights(graph, recipe, data, applied, progress)
     return applied
 
 
-def store_weights(graph: Graph, recipe: Recipe) -> None:
+def store_weights(graph: Graph, recipe: Recipe, data: Data | None, applied: Applied, progress: Progress | None) -> None:
     """Stores the weights of the layers that are still float as their recipes say."""
-    for node, settings in recipe.resolve(graph).items():
-        if node.op in LAYERS and settings.recipe not in (FLOAT32, STATIC):
-            raise QuantizeError(
-                f"recipe {settings.recipe!r} of {node.op} {node.name!r}: not in this version, expected one of "
-                f"{[FLOAT32, STATIC]}"
-            )
+    settings = {n: recipe.settings(n) for g in graphs_of(graph) for n in g.nodes}
+    if any(s.recipe == "dynamic_wi8_af32" for s in settings.values()):
+        raise QuantizeError("recipe 'dynamic_wi8_af32': not in this version, expected another one")
+    formats = {
+        n: WeightFormat.of(s.recipe, s.block_size, symmetric=s.weight_symmetric, search=s.weight_observer == "mse")
+        for n, s in settings.items() if s.recipe in WEIGHT_RECIPES
+    }  # fmt: skip
+    moments = None
+    nodes = [n for n in int4_layers(graph, formats) if settings[n].gptq and takes_moments(n)]
+    if nodes and data is not None and STATIC in recipe.uses:
+        applied.notes.append(("", "GPTQ is left out: the calibration data went into the ranges of activations"))
+    elif nodes and data is not None:
+        found = collect(graph, nodes, data.samples, progress)
+        moments, applied.calibration_sha256 = found.moments, found.sha256
+        applied.notes += [(n.name, "rounded without GPTQ: its moments take too much memory") for n in found.left]
+    applied.notes += weights.store_weights(graph, formats, moments)
+    verify(graph)
 
 
 def quantize_static(

@@ -118,7 +118,7 @@ def calibrate(
             if progress is not None:
                 progress("calibrate", i, count or i + 1)
             for feeds in split(sample, runner.inputs, i):
-                chain = _link(chain, feeds)
+                chain = link(chain, feeds)
                 runs += 1
                 if runs < skip.runs:
                     continue
@@ -203,7 +203,7 @@ def _parts(arrays: Mapping[str, np.ndarray], infos: Sequence[TensorInfo]) -> int
     return counts.pop() if len(counts) == 1 else 1
 
 
-def _link(chain: bytes, feeds: Mapping[str, np.ndarray]) -> bytes:
+def link(chain: bytes, feeds: Mapping[str, np.ndarray]) -> bytes:
     """Adds a run to the digest, row by row, so that batches of an open dim 0 do not show in it."""
     rows = {a.shape[0] if a.ndim else 0 for a in feeds.values()}
     count = rows.pop() if len(rows) == 1 else 0

@@ -6,11 +6,17 @@ The inputs that are still to come make up for the error, by the second moments o
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
-from tealight.ir.graph import Node
+from tealight.errors import QuantizeError
+from tealight.ir.graph import Graph, Node
 from tealight.ir.types import DType
 from tealight.ops._window import windows
+from tealight.quant.calibrate import Runner, link, split
 from tealight.quant.rounding import Rounded, block_params, quantize_blocks, round_weights
 
 #: Added to the diagonal of the moments, as a share of its mean: keeps the factorisation stable.
@@ -128,3 +134,64 @@ def takes_moments(node: Node) -> bool:
         return False
     weight = node.inputs[1]
     return weight is not None and weight.const is not None and 0 < weight.const[0].size <= MAX_ROW
+
+
+@dataclasses.dataclass
+class Collected:
+    """What collect() found.
+
+    Attributes:
+        moments: [k, k] of the inputs of each node.
+        left: Nodes that got none: their moments would not fit MAX_BYTES.
+        sha256: Digest of the data, as of a calibration.
+    """
+
+    moments: dict[Node, np.ndarray]
+    left: list[Node]
+    sha256: str
+
+
+#: Of the moments of all layers together.
+MAX_BYTES = 1 << 30
+
+
+def collect(
+    graph: Graph,
+    nodes: Sequence[Node],
+    data: Iterable[Mapping[str, Any]],
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Collected:
+    """Runs a float graph over a data set and returns the moments of the inputs of these nodes.
+
+    Args:
+        graph: After the passes; it is not changed.
+        nodes: Of the graph; takes_moments() holds for each.
+        data: {input: array} of one sample or of a batch.
+        progress: Called as progress("gptq", i, i + 1).
+
+    Raises:
+        QuantizeError: No sample, or one that does not fit.
+    """
+    sizes = {n: n.inputs[1].const[0].size for n in nodes if n.inputs[1] is not None and n.inputs[1].const is not None}
+    taken: dict[Node, Moments] = {}
+    for node, k in sizes.items():
+        if 8 * (sum(m.total.size for m in taken.values()) + k * k) <= MAX_BYTES:
+            taken[node] = Moments(k)
+    inputs = {n: v.name for n in taken for v in n.inputs[:1] if v is not None}
+    runner = Runner(graph, sorted(set(inputs.values())))
+    chain, runs = b"", 0
+    try:
+        for i, sample in enumerate(data):
+            if progress is not None:
+                progress("gptq", i, i + 1)
+            for feeds in split(sample, runner.inputs, i):
+                chain = link(chain, feeds)
+                runs += 1
+                values = runner.run(feeds)
+                for node, moments in taken.items():
+                    moments.add(input_rows(node, values[inputs[node]]))
+    finally:
+        runner.close()
+    if runs == 0:
+        raise QuantizeError("calibration data: empty, expected at least one sample; tens to hundreds are usual")
+    return Collected({n: m.total for n, m in taken.items()}, [n for n in nodes if n not in taken], chain.hex())

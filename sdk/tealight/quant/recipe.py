@@ -63,6 +63,7 @@ class Settings:
         per_channel: A scale for each output channel of a weight, not one for all.
         block_size: Of 4-bit weights: elements that share a scale.
         weight_symmetric: Of 4-bit weights: zero point 0.
+        gptq: Of 4-bit weights: round by GPTQ where calibration data is given.
     """
 
     recipe: str = FLOAT32
@@ -73,6 +74,7 @@ class Settings:
     per_channel: bool = True
     block_size: int = 32
     weight_symmetric: bool = True
+    gptq: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

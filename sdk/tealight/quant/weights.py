@@ -26,6 +26,8 @@ from tealight.passes._manager import graphs_of
 from tealight.quant.gptq import gptq
 from tealight.quant.rounding import Rounded, round_weights
 
+#: The recipes that only change how weights are stored.
+WEIGHT_RECIPES = ("float16", "weight_only_wi8_af32", "weight_only_wi4_af32")
 #: Ops with weights: where each weight is, and its scale (the zero point follows).
 WEIGHTS = {
     "conv2d": ((1, 4),), "depthwise_conv2d": ((1, 4),), "conv_transpose2d": ((1, 3),), "fully_connected": ((1, 4),),
@@ -63,15 +65,14 @@ class WeightFormat:
 
 
 def store_weights(
-    graph: Graph, formats: Mapping[Node, WeightFormat], moments: Mapping[str, np.ndarray] | None = None
+    graph: Graph, formats: Mapping[Node, WeightFormat], moments: Mapping[Node, np.ndarray] | None = None
 ) -> list[tuple[str, str]]:
     """Changes the weights of a graph and of its bodies in place.
 
     Args:
         graph: After the passes.
         formats: Of the nodes to change; other nodes stay as they are.
-        moments: Second moments [k, k] of the input of nodes with 4-bit weights, by the node's name: these nodes are
-            rounded by GPTQ.
+        moments: Second moments [k, k] of the inputs of nodes with 4-bit weights: these nodes are rounded by GPTQ.
 
     Returns:
         (node, text): what differs from the format asked for, and a summary.
@@ -83,7 +84,7 @@ def store_weights(
         for node in list(g.nodes):
             if node not in formats or node.op not in WEIGHTS:
                 continue
-            text = _store_node(g, node, formats[node], node in edge, (moments or {}).get(node.name), counts)
+            text = _store_node(g, node, formats[node], node in edge, (moments or {}).get(node), counts)
             if text:
                 notes.append((node.name, text))
     if counts:
@@ -110,6 +111,16 @@ def edge_layers(graph: Graph) -> set[Node]:
         if seen or node.op in _LAYERS:
             before.update(v for v in node.inputs if v is not None)
     return first | last
+
+
+def int4_layers(graph: Graph, formats: Mapping[Node, WeightFormat]) -> list[Node]:
+    """Returns the nodes of a graph whose weights store_weights() stores in 4 bits."""
+    edge = edge_layers(graph)
+    return [
+        n for n in graph.nodes
+        if n in formats and formats[n].dtype in (DType.INT4, DType.UINT4) and has_weight(n)
+        and takes_int4(n, n in edge, formats[n].block_size)
+    ]  # fmt: skip
 
 
 def has_weight(node: Node) -> bool:

@@ -10,11 +10,14 @@ import pytest
 
 from tealight.bundle import writer
 from tealight.emulator.native import NativeSession
+from tealight.errors import QuantizeError
 from tealight.ir.graph import Graph, Node, Value
 from tealight.ir.interpret import evaluate
 from tealight.ir.types import DType, TensorType
 from tealight.ir.verify import verify
 from tealight.lower.emit import emit
+from tealight.quant import recipe as recipes
+from tealight.quant.apply import Data, apply
 from tealight.quant.weights import WeightFormat, edge_layers, has_weight, store_weights
 
 FLOAT16 = WeightFormat.of("float16")
@@ -156,6 +159,61 @@ def test_gptq_is_used_where_moments_are_given() -> None:
     x = np.random.default_rng(1).standard_normal((400, 6)) @ np.random.default_rng(2).standard_normal((6, 48))
     for model, moments in ((plain, None), (better, x.T @ x)):
         node = model.nodes("fully_connected")[1]
-        store_weights(model.graph, {node: INT4}, None if moments is None else {node.name: moments})
+        store_weights(model.graph, {node: INT4}, None if moments is None else {node: moments})
     q = [m.nodes("fully_connected")[1].inputs[1].const.astype(int) for m in (plain, better)]  # type: ignore[union-attr]
     assert (q[0] != q[1]).mean() > 0.05
+
+
+def _apply(recipe: dict[str, Any], data: list[dict[str, np.ndarray]] | None = None) -> tuple[_Model, list[str]]:
+    model = _Model()
+    applied = apply(model.graph, recipes.load(recipe), None if data is None else Data(data), {})
+    verify(model.graph)
+    return model, [text for _, text in applied.notes]
+
+
+def test_recipe_rules_mix_formats(native: None) -> None:
+    recipe = {
+        "recipe": "weight_only_wi4_af32", "block_size": 64, "weight_symmetric": False,
+        "rule": [{"op": "rnn", "recipe": "float16"}, {"op": "conv_transpose2d", "skip": True}],
+    }  # fmt: skip
+    model, _ = _apply(recipe)
+    assert _dtypes(model, "rnn") == [DType.FLOAT16] and _dtypes(model, "conv_transpose2d") == [DType.FLOAT32]
+    layer = next(n for n in model.nodes("fully_connected") if n.inputs[1].dtype is DType.UINT4)  # type: ignore[union-attr]
+    assert layer.attrs["block_size"] == 64 and layer.inputs[5] is not None
+
+
+def _dense_net() -> Graph:
+    rng = np.random.default_rng(4)
+    g = Graph("main")
+    v = g.add_input("x", TensorType(DType.FLOAT32, (64, 96)))
+    for n in (96, 96, 96, 10):
+        w = g.constant((rng.standard_normal((n, int(v.shape[1]))) / 10).astype(np.float32), "w")
+        (v,) = g.add("fully_connected", [v, w], {"activation": {"kind": "silu", "alpha": 0.0, "beta": 0.0}}, name="fc")
+    g.outputs = [v]
+    return g
+
+
+def test_calibration_data_makes_int4_better_by_gptq(native: None) -> None:
+    rng = np.random.default_rng(6)
+    directions = rng.standard_normal((8, 96))  # what inputs have in common
+    data = [{"x": (rng.standard_normal((64, 8)) @ directions).astype(np.float32)} for _ in range(9)]
+    (wanted,) = evaluate(_dense_net(), data[0]).values()
+    errors = {}
+    for name, gptq, samples in (("plain", True, None), ("off", False, data[1:]), ("gptq", True, data[1:])):
+        graph = _dense_net()
+        applied = apply(
+            graph,
+            recipes.load({"recipe": "weight_only_wi4_af32", "gptq": gptq}),
+            None if samples is None else Data(samples),
+            {},
+        )
+        assert bool(applied.calibration_sha256) == (name == "gptq")
+        (found,) = evaluate(graph, data[0]).values()
+        errors[name] = float(((found - wanted) ** 2).mean())
+    assert errors["off"] == errors["plain"]
+    assert errors["gptq"] < 0.5 * errors["plain"]
+
+
+def test_empty_calibration_data_is_an_error(native: None) -> None:
+    with pytest.raises(QuantizeError, match="empty"):
+        _apply({"recipe": "weight_only_wi4_af32"}, [])
