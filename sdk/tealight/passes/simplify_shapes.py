@@ -11,7 +11,7 @@ import numpy as np
 
 from tealight.ir.graph import Graph, Node, Value
 from tealight.ir.types import Dim
-from tealight.passes._editor import Editor, out, same_dims
+from tealight.passes._editor import Editor, out, same_dims, scalar
 from tealight.passes._manager import Options
 from tealight.passes.simplify_movement import reshape_target, reshaped
 
@@ -21,9 +21,9 @@ def simplify_shapes(graph: Graph, options: Options) -> int:
 
     Given:
         reshape(%x, %computed) with a known result; gather(%x, const 1, axis=1);
-        binary(expand(%a, const), %b) where %b already has the full shape; unary(reshape(%x))
+        binary(expand(%a, const), %b) where %b already has the full shape; unary(reshape(%x)); quantize(reshape(%x))
     Result:
-        reshape(%x, const); reshape(slice(%x)); binary(%a, %b); reshape(unary(%x))
+        reshape(%x, const); reshape(slice(%x)); binary(%a, %b); reshape(unary(%x)); reshape(quantize(%x))
     """
     editor = Editor(graph)
     for node in editor.nodes():
@@ -34,7 +34,7 @@ def simplify_shapes(graph: Graph, options: Options) -> int:
         elif node.op == "binary":
             _drop_expand(editor, node)
     for node in editor.nodes():
-        if node.op in ("unary", "cast"):
+        if node.op in ("unary", "cast") or (node.op == "quantize" and scalar(node.inputs[1]) is not None):
             _sink_below_unary(editor, node)
         elif node.op == "binary":
             _sink_below_binary(editor, node)
@@ -91,7 +91,7 @@ def _reshaped(editor: Editor, value: Value | None, user: Node) -> Value | None:
 def _sink_below_unary(editor: Editor, node: Node) -> None:
     x = _reshaped(editor, node.inputs[0], node)
     if x is not None and reshape_target(out(node).shape, x.shape) is not None:
-        _reshape_after(editor, node, [x])
+        _reshape_after(editor, node, [x, *node.inputs[1:]])
 
 
 def _sink_below_binary(editor: Editor, node: Node) -> None:
@@ -129,7 +129,8 @@ def _reshape_constant(array: np.ndarray, old: Sequence[Dim], new: Sequence[Dim])
     return None
 
 
-def _reshape_after(editor: Editor, node: Node, operands: list[Value]) -> None:
+def _reshape_after(editor: Editor, node: Node, operands: list[Value | None]) -> None:
     value = editor.add(node.op, operands, node.attrs, before=node, name=node.name)
+    assert operands[0] is not None
     value.type = dataclasses.replace(value.type, shape=operands[0].shape)
     editor.swap(node, reshaped(editor, value, out(node).shape, before=node))

@@ -43,3 +43,15 @@ def test_reshapes_of_both_operands_sink():
         "binary",
         "reshape",
     ]
+
+
+def test_reshapes_sink_below_quantize_with_one_scale():
+    b = Build()
+    x = b.reshape(b.input(2, 6, 4), 12, 4)
+    assert b.run(simplify_shapes, outputs=[b.quantize(x), b.quantize(x, [0.1] * 4)]).count("quantize") == 2
+    b = Build()
+    y = b.quantize(b.reshape(b.input(2, 6, 4), 12, 4))
+    assert b.run(simplify_shapes, outputs=[y]) == ["quantize", "reshape"]
+    b = Build()
+    y = b.quantize(b.reshape(b.input(2, 6, 4), 12, 4), [0.1] * 4)
+    assert b.run(simplify_shapes, outputs=[y]) == ["reshape", "quantize"]
