@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,53 @@ import numpy as np
 from tealight.ir.graph import Node
 from tealight.ir.types import Dim, DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
+
+
+def matmul_shape(
+    error: Callable[..., Exception], a: TensorType, b: TensorType, transpose_a: bool, transpose_b: bool
+) -> tuple[Dim, ...]:
+    """Returns the shape of a @ b; raises error(...) where they do not fit."""
+    if a.rank < 1 or b.rank < 1:
+        raise error("operands", found=f"{a} and {b}", expected="at least one dim each")
+    if (a.rank == 1 and transpose_a) or (b.rank == 1 and transpose_b):
+        raise error("operands", found=f"{a} and {b}", expected="no transposed vector")
+    am, ak = a.shape[-2:] if a.rank > 1 else (1, a.shape[0])
+    bk, bn = b.shape[-2:] if b.rank > 1 else (b.shape[0], 1)
+    if transpose_a:
+        am, ak = ak, am
+    if transpose_b:
+        bk, bn = bn, bk
+    if isinstance(ak, int) and isinstance(bk, int) and ak != bk:
+        raise error("operands", found=f"{a} and {b}", expected="the same inner dim")
+    dims = _broadcast(error, a, b)
+    dims += [am] if a.rank > 1 else []
+    dims += [bn] if b.rank > 1 else []
+    return tuple(dims)
+
+
+def _broadcast(error: Callable[..., Exception], a: TensorType, b: TensorType) -> list[Dim]:
+    left, right = list(a.shape[:-2]), list(b.shape[:-2])
+    rank = max(len(left), len(right))
+    left = [*[1] * (rank - len(left)), *left]
+    right = [*[1] * (rank - len(right)), *right]
+    result: list[Dim] = []
+    for p, q in zip(left, right, strict=True):
+        if isinstance(p, int) and isinstance(q, int) and p != q and 1 not in (p, q):
+            raise error("operands", found=f"{a} and {b}", expected="leading dims that broadcast")
+        if p == 1 or (isinstance(q, int) and q != 1):
+            result.append(q)
+        else:
+            result.append(p)
+    return result
+
+
+def product_macs(node: Node) -> int:
+    """Returns the elements of y times k of a matrix product's node."""
+    y, a = node.outputs[0], node.inputs[0]
+    if y is None or a is None or not y.type.is_static or not a.type.is_static:
+        return 0
+    k = a.shape[-2] if node.attrs.get("transpose_a") else a.shape[-1]
+    return math.prod(int(d) for d in y.shape) * int(k)
 
 
 @register
@@ -30,37 +78,7 @@ class Matmul(OpDef):
         """Returns float32 [..., m, n]."""
         if a.dtype is not DType.FLOAT32 or b.dtype is not DType.FLOAT32:
             raise self.error("dtype", found=f"{a.dtype.label} and {b.dtype.label}", expected="float32")
-        if a.rank < 1 or b.rank < 1:
-            raise self.error("operands", found=f"{a} and {b}", expected="at least one dim each")
-        if (a.rank == 1 and attrs["transpose_a"]) or (b.rank == 1 and attrs["transpose_b"]):
-            raise self.error("operands", found=f"{a} and {b}", expected="no transposed vector")
-        am, ak = a.shape[-2:] if a.rank > 1 else (1, a.shape[0])
-        bk, bn = b.shape[-2:] if b.rank > 1 else (b.shape[0], 1)
-        if attrs["transpose_a"]:
-            am, ak = ak, am
-        if attrs["transpose_b"]:
-            bk, bn = bn, bk
-        if isinstance(ak, int) and isinstance(bk, int) and ak != bk:
-            raise self.error("operands", found=f"{a} and {b}", expected="the same inner dim")
-        dims = self._broadcast(a, b)
-        dims += [am] if a.rank > 1 else []
-        dims += [bn] if b.rank > 1 else []
-        return TensorType(a.dtype, tuple(dims))
-
-    def _broadcast(self, a: TensorType, b: TensorType) -> list[Dim]:
-        left, right = list(a.shape[:-2]), list(b.shape[:-2])
-        rank = max(len(left), len(right))
-        left = [*[1] * (rank - len(left)), *left]
-        right = [*[1] * (rank - len(right)), *right]
-        result: list[Dim] = []
-        for p, q in zip(left, right, strict=True):
-            if isinstance(p, int) and isinstance(q, int) and p != q and 1 not in (p, q):
-                raise self.error("operands", found=f"{a} and {b}", expected="leading dims that broadcast")
-            if p == 1 or (isinstance(q, int) and q != 1):
-                result.append(q)
-            else:
-                result.append(p)
-        return result
+        return TensorType(a.dtype, matmul_shape(self.error, a, b, attrs["transpose_a"], attrs["transpose_b"]))
 
     def reference(
         self, a: np.ndarray, b: np.ndarray, *, transpose_a: bool, transpose_b: bool, alpha: float
@@ -72,11 +90,7 @@ class Matmul(OpDef):
 
     def macs(self, node: Node) -> int:
         """Returns elements of y times k."""
-        y, a = node.outputs[0], node.inputs[0]
-        if y is None or a is None or not y.type.is_static or not a.type.is_static:
-            return 0
-        k = a.shape[-2] if node.attrs.get("transpose_a") else a.shape[-1]
-        return math.prod(int(d) for d in y.shape) * int(k)
+        return product_macs(node)
 
     def cases(self) -> list[Case]:
         """One row, few rows, many; each transposition; broadcast on either side; vectors and empty matrices."""
