@@ -89,6 +89,17 @@ class MaxPool2d(OpDef):
             Case(
                 [rng.integers(0, 256, (1, 9, 7, 70)).astype(np.uint8)], {"kernel_shape": k5, "pads": [2] * 4}, **exact
             ),
+            Case(
+                [rng.integers(-128, 128, (1, 8, 8, 133)).astype(np.int8)],
+                {"kernel_shape": k3, "strides": k2, "pads": [1, 1, 1, 1]},
+                **exact,
+            ),
+            Case(
+                [rng.integers(-128, 0, (1, 6, 5, 11)).astype(np.int8)],
+                {"kernel_shape": k3, "pads": [2, 2, 2, 2], "dilations": k2, "ceil_mode": True},
+                **exact,
+            ),
+            Case([rng.integers(0, 256, (1, 6, 5, 3)).astype(np.uint8)], {"kernel_shape": k2}, outputs=2, **exact),
             Case([special.astype(np.float16)], {"kernel_shape": k3, "pads": [1, 1, 1, 1]}, **exact),
             Case([(0, 4, 4, 3)], {"kernel_shape": k2}, **exact),
             Case([(1, 4, 4, 0)], {"kernel_shape": k2}, **exact),

@@ -65,6 +65,15 @@ def requantize(
     return np.asarray(y, np.int8)
 
 
+def scale_of_mean(scale: float, count: np.ndarray | int) -> np.ndarray:
+    """Returns the scale of a sum divided by count: the float32 quotient with an odd significand; 0 for count 0."""
+    n = np.asarray(count, np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        quotient = np.atleast_1d(np.float32(scale) / n)
+    odd = (quotient.view(np.uint32) | np.uint32(1)).view(np.float32).reshape(n.shape)
+    return np.where(n > 0, odd, np.float32(0)).astype(np.float32)
+
+
 def rescaled_add(
     a: np.ndarray, b: np.ndarray, a_scale: float, b_scale: float, offset: float, lo: int = -128, hi: int = 127
 ) -> np.ndarray:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU max_pool2d (sdk/tealight/ops/max_pool2d.py): float32 values by the vector kernels; other types, and indices, by
-// the plain loops below.
+// CPU max_pool2d (sdk/tealight/ops/max_pool2d.py): float32, int8 and uint8 values by the vector kernels; float16, and
+// indices, by the plain loops below.
 #include "backends/cpu/pool_window.h"
+#include "kernels/qpool/qpool.h"
 
 namespace tealight {
 namespace {
@@ -77,6 +78,31 @@ void RunPlain(const OpContext& context, const PoolState& s) {
   });
 }
 
+// Values of 8-bit integers; `max` is the kernel of their type.
+template <typename T>
+void RunBytes(const OpContext& context, const PoolState& s, void (*max)(const T*, const QWindow&, size_t, T*)) {
+  const PoolArgs& a = s.args;
+  ForEachPoolItem(context, s, [&](ptrdiff_t image, ptrdiff_t row, ptrdiff_t row_end, ptrdiff_t c, ptrdiff_t c_end) {
+    const T* x = context.input(0)->As<T>() + image * a.h * a.w * a.c + c;
+    T* y = context.output(0)->As<T>() + image * a.oh * a.ow * a.c + c;
+    QWindow window;
+    window.row_stride = a.dh * a.w * a.c;
+    window.column_stride = a.dw * a.c;
+    for (ptrdiff_t i = row; i < row_end; ++i) {
+      ptrdiff_t r0, r1, q0, q1;
+      TapRange(i * a.sh - a.top, a.kh, a.dh, 0, a.h, &r0, &r1);
+      for (ptrdiff_t j = 0; j < a.ow; ++j) {
+        TapRange(j * a.sw - a.left, a.kw, a.dw, 0, a.w, &q0, &q1);
+        window.rows = r1 - r0;
+        window.columns = q1 - q0;
+        const bool empty = window.rows == 0 || window.columns == 0;
+        const ptrdiff_t first = (i * a.sh - a.top + r0 * a.dh) * a.w + j * a.sw - a.left + q0 * a.dw;
+        max(empty ? x : x + first * a.c, window, static_cast<size_t>(c_end - c), y + (i * a.ow + j) * a.c);
+      }
+    }
+  });
+}
+
 Status Prepare(OpContext& context) {
   const auto& attributes = context.attributes<schema::MaxPool2d>();
   const Tensor* x = context.input(0);
@@ -99,18 +125,20 @@ Status Prepare(OpContext& context) {
 Status Run(OpContext& context) {
   const PoolState& s = *context.state<PoolState>();
   if (context.output(0)->Elements() == 0) return Status::Ok();
+  const QPoolKernels& bytes = *FindQPool(context.isa());
+  const bool values = context.output(1) == nullptr;
   switch (context.input(0)->dtype) {
     case DType::kFloat16:
       RunPlain<Float16>(context, s);
       break;
     case DType::kInt8:
-      RunPlain<Int8>(context, s);
+      values ? RunBytes(context, s, bytes.max_window_s8) : RunPlain<Int8>(context, s);
       break;
     case DType::kUint8:
-      RunPlain<Uint8>(context, s);
+      values ? RunBytes(context, s, bytes.max_window_u8) : RunPlain<Uint8>(context, s);
       break;
     default:
-      if (context.output(1) != nullptr) {
+      if (!values) {
         RunPlain<Float32>(context, s);
       } else {
         RunPool(context, s, FindPool(context.isa())->max);
