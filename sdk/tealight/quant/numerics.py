@@ -5,10 +5,11 @@ real = (q - zero_point) * scale. Weights are symmetric (zero point 0, -127 .. 12
 asymmetric int8, per tensor. Sums are int32 and exact.
 
 Requantization of a sum to int8 is round_half_even(sum * scale + zero_point), clamped, of the exact product. The builder
-picks float32 scales whose 24-bit significand is odd and proves |sum| < 2^23 and |sum * scale| < 2^22 - 256. Then no
-tie can occur (sum * significand would have to be an odd multiple of a power of two that only an even factor of the
-sum brings, at least 2^23), so that float arithmetic with one fused multiply-add onto 1.5 * 2^23 + zero_point, 64-bit
-integers, and a DSP's double-width product agree to the bit. Where the proof fails the layer is `wide`:
+picks float32 scales with which no sum of the layer can make a tie and proves |sum| < 2^23 and
+|sum * scale| < 2^22 - 256; a scale with an odd 24-bit significand always will do (sum * significand would have to be
+an odd multiple of a power of two that only an even factor of the sum brings, at least 2^23). Without ties, float
+arithmetic with one fused multiply-add onto 1.5 * 2^23 + zero_point, 64-bit integers, and a DSP's double-width product
+agree to the bit. Where the proof fails the layer is `wide`:
 sum is rounded to float32, then rint(clamp(fma(sum, scale, zero_point), lo, hi)).
 """
 
@@ -43,6 +44,20 @@ def odd_scale(x: float) -> np.float32:
 def odd_scales(x: np.ndarray) -> np.ndarray:
     """Returns odd_scale() of each element, float32."""
     return np.array([odd_scale(float(v)) for v in np.ravel(x)], np.float32).reshape(np.shape(x))
+
+
+def tie_free_scales(x: np.ndarray, max_sum: np.ndarray) -> np.ndarray:
+    """Returns x rounded to float32 where no sum up to max_sum makes a tie with it, else odd_scale(x).
+
+    x = m * 2^(t - s) with an odd m: sum * x is half an odd integer only if 2^(s - t - 1) divides sum, so a smaller
+    max_sum rules ties out. Nearly every scale passes, and then equals what engines that multiply float32 use.
+    """
+    x, bound = np.broadcast_arrays(np.asarray(x, np.float32), np.asarray(max_sum, np.float64))
+    mantissa, exponent = np.frexp(x.astype(np.float64))
+    m = (mantissa * (1 << 24)).astype(np.int64)
+    t = np.log2(np.maximum(m & -m, 1)).astype(np.int64)
+    free = bound < np.exp2(24.0 - exponent - t - 1)
+    return np.where(free, x, odd_scales(x)).astype(np.float32)
 
 
 def is_wide(max_sum: np.ndarray, scale: np.ndarray) -> bool:

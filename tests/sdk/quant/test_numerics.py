@@ -27,6 +27,23 @@ def test_odd_scale_is_near_and_odd(x: float) -> None:
         assert abs(float(scale) - x) <= x * 2.0**-23
 
 
+def test_tie_free_scales_keep_what_cannot_tie() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(300):
+        most = int(np.exp(rng.uniform(0, np.log(1 << 22))))
+        zeros = int(rng.integers(0, 24))
+        m = int(rng.integers(1 << 23, 1 << 24)) >> zeros << zeros  # significands with many trailing zeros
+        scale = np.float32(math.ldexp(max(m, 1 << 23), int(rng.integers(-36, -24))))
+        found = numerics.tie_free_scales(scale, np.array(most))
+        assert abs(float(found) - float(scale)) <= float(scale) * 2.0**-23
+        step = Fraction(float(found)) * 2
+        # sum * 2 * scale is an odd integer for no sum in 1 .. most: the smallest that makes it an integer is too large.
+        if step.denominator <= most:
+            assert (step.denominator * step) % 2 == 0
+    assert numerics.tie_free_scales(np.float32(0.1), np.array(1000)) == np.float32(0.1)
+    assert numerics.tie_free_scales(np.float32(0.25), np.array(1000)) != np.float32(0.25)
+
+
 def test_requantize_is_exact_and_never_ties() -> None:
     rng = np.random.default_rng(0)
     for _ in range(300):

@@ -44,8 +44,10 @@ def binary(context: Context, node: Node) -> None:
             raise NotConverted(f"{kind} with a clamp behind it")
         context.emit("binary", [a_value, b_value], {"kind": kind}, node, target)
     elif kind == "mul":
-        scale = numerics.odd_scale(a.scale * b.scale / target.scale)
-        wide = numerics.is_wide(np.array(255.0 * 255.0), np.asarray(scale))
+        most = np.array(255.0 * 255.0)
+        ratio = np.float32(a.scale) * np.float32(b.scale) / np.float32(target.scale)
+        scale = numerics.tie_free_scales(np.array(ratio), most)
+        wide = numerics.is_wide(most, scale)
         attrs = {
             "kind": kind, "add": None, "a_zero_point": a.zero_point, "b_zero_point": b.zero_point,
             "scale": float(scale), "output": target.requantization(wide),

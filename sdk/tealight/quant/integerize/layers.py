@@ -86,17 +86,19 @@ def _arithmetic(
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Returns the int32 bias (folds: x's zero point is in it), the odd scales, and whether sums may be wide."""
     flat = weight.array.reshape(weight.array.shape[0], -1).astype(np.int64)
-    scale = numerics.odd_scales(x.scale * weight.scale / target.scale)
     steps = flat - weight.zero_point
     positive, negative = np.maximum(steps, 0).sum(axis=1), np.minimum(steps, 0).sum(axis=1)
     least, greatest = -128 - x.zero_point, 127 - x.zero_point
     # Taps in the padding add 0, which every bound below includes (least <= 0 <= greatest).
     high = positive * greatest + negative * least + bias
     low = positive * least + negative * greatest + bias
+    most = np.maximum(np.abs(low), np.abs(high))
+    ratio = np.float32(x.scale) * weight.scale.astype(np.float32) / np.float32(target.scale)
+    scale = numerics.tie_free_scales(ratio, most)
     folded = bias - x.zero_point * flat.sum(axis=1) if folds else bias
     if np.any(np.abs(folded) >= 2**31):
         raise NotConverted("its bias does not fit int32 in steps of the input's and the weight's scales")
-    wide = numerics.is_wide(np.maximum(np.abs(low), np.abs(high)), scale)
+    wide = numerics.is_wide(most, scale)
     limits = np.abs(folded) + np.abs(flat).sum(axis=1) * 128
     if np.any(limits >= 2**31):
         raise NotConverted("its sums do not fit int32")
