@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The body of the int8 gemm kernels over the SIMD wrapper (qgemm.h has the formula). A tile is MR rows by NV vectors of
-// columns, its sums held in registers. The path brings the loop over k (a Loop type) and the constant that its dot
-// product adds to lhs (kLhsOffset, taken back through the column sums). The usual result, int8 without residual or
-// table, is made from the registers; every other one passes through memory and one function, FinishRows.
+// columns, its sums held in registers. The path brings the loop over k and the constant that its dot product adds to
+// lhs (kLhsOffset, taken back through the column sums). A Loop<MR, NV> is made for each tile: Run adds the products of
+// one tap to acc or to sums of its own, which Finish adds to acc. The usual result, int8 without residual or table, is
+// made from the registers; every other one passes through memory and one function, FinishRows.
 #ifndef TEALIGHT_KERNELS_QGEMM_GENERIC_H_
 #define TEALIGHT_KERNELS_QGEMM_GENERIC_H_
 
@@ -16,6 +17,8 @@ namespace TL_ISA {
 namespace {
 
 #define TL_UNROLL _Pragma("GCC unroll 32")
+// A member function of a loop.
+#define TL_LOOP inline __attribute__((always_inline))
 
 // Vectors of one panel.
 constexpr size_t kPanelVectors = kQGemmPanel / kLanes;
@@ -125,10 +128,10 @@ struct Rhs {
   static constexpr int kVectors = static_cast<int>(kPanelVectors);
   const int8_t* panel[(NV + kVectors - 1) / kVectors];
 
-  inline __attribute__((always_inline)) const int8_t* Vector(int j) const {
+  TL_LOOP const int8_t* Vector(int j) const {
     return panel[j / kVectors] + j % kVectors * static_cast<int>(4 * kLanes);
   }
-  inline __attribute__((always_inline)) void Advance(size_t steps) {
+  TL_LOOP void Advance(size_t steps) {
     TL_UNROLL for (int j = 0; j * kVectors < NV; ++j) panel[j] += steps * 4 * kQGemmPanel;
   }
 };
@@ -146,11 +149,13 @@ __attribute__((noinline)) void Tile(const int8_t* const* rows, size_t table_rows
   TL_UNROLL for (int j = 0; j < NV; j += Rhs<NV>::kVectors) {
     rhs.panel[j / Rhs<NV>::kVectors] = Weights(args, vector + static_cast<size_t>(j));
   }
+  Loop<MR, NV> loop;
   for (size_t t = 0; t < args.taps; ++t) {
     const int8_t* p[MR];
     PointLhs(rows + t * table_rows + first, m, p);
-    Loop<MR, NV>::Run(acc, p, rhs, args.run);
+    loop.Run(acc, p, rhs, args.run);
   }
+  loop.Finish(acc);
   const size_t column = vector * kLanes;
   const bool row_terms = args.row_offsets != nullptr || args.row_zero_points != nullptr;
   if (args.output == QGemmOutput::kInt8 && !args.requantization.wide && args.table == nullptr &&

@@ -7,14 +7,39 @@
 namespace tealight {
 
 const QGemmKernels* QGemmKernels_scalar();
+const QGemmKernels* QGemmKernels_arm_neon();
+const QGemmKernels* QGemmKernels_arm_neondot();
+const QGemmKernels* QGemmKernels_arm_neoni8mm();
+const QGemmKernels* QGemmKernels_x86_avx2();
+const QGemmKernels* QGemmKernels_x86_avx512();
 const QGemmKernels* QGemmKernels_x86_avx512vnni();
 
 const QGemmKernels* FindQGemm(Isa isa, size_t n) {
   (void)n;
   switch (isa) {
+#ifdef TL_HAVE_X86_AVX2
+    case Isa::kX86Avx2:
+      return QGemmKernels_x86_avx2();
+#endif
+#ifdef TL_HAVE_X86_AVX512
+    case Isa::kX86Avx512:
+      return QGemmKernels_x86_avx512();
+#endif
 #ifdef TL_HAVE_X86_AVX512VNNI
     case Isa::kX86Avx512Vnni:
       return QGemmKernels_x86_avx512vnni();
+#endif
+#ifdef TL_HAVE_ARM_NEON
+    case Isa::kArmNeon:
+      return QGemmKernels_arm_neon();
+#endif
+#ifdef TL_HAVE_ARM_NEONDOT
+    case Isa::kArmNeonDot:
+      return QGemmKernels_arm_neondot();
+#endif
+#ifdef TL_HAVE_ARM_NEONI8MM
+    case Isa::kArmNeonI8mm:
+      return QGemmKernels_arm_neoni8mm();
 #endif
     default:
       return QGemmKernels_scalar();

@@ -25,7 +25,8 @@ TL_INLINE __m512i SplatLhs(const int8_t* p) {
 
 template <int MR, int NV>
 struct DotLoop {
-  TL_INLINE void Run(I32 (&acc)[MR][NV], const int8_t* const (&p)[MR], Rhs<NV>& rhs, size_t run) {
+  TL_LOOP void Finish(I32 (&)[MR][NV]) {}
+  TL_LOOP void Run(I32 (&acc)[MR][NV], const int8_t* const (&p)[MR], Rhs<NV>& rhs, size_t run) {
     for (size_t k = 0; k < run; k += 4) {
       __m512i w[NV];
       TL_UNROLL for (int j = 0; j < NV; ++j) w[j] = _mm512_loadu_si512(rhs.Vector(j));

@@ -236,7 +236,7 @@ TEST(QGemmPack, TransposedEqualsPlainAndSums) {
   for (size_t i = 0; i < k; ++i) {
     for (size_t j = 0; j < n; ++j) transposed[j * k + i] = b[i * n + j];
   }
-  std::vector<char> first(2 * panel, 1), second(2 * panel, 2);
+  std::vector<int8_t> first(2 * panel, 1), second(2 * panel, 2);
   QGemmPackRhs(b.data(), n, false, k, n, 0, 2, first.data());
   QGemmPackRhs(transposed.data(), k, true, k, n, 0, 2, second.data());
   EXPECT_EQ(first, second);
