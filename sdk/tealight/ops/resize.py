@@ -140,7 +140,7 @@ class Resize(OpDef):
                     size = x.shape[d]
                     shape[d] = derived_dim("resize", size, str(value)) if scales is not None else fresh_dim()
             return TensorType(x.dtype, tuple(shape))
-        dims, _ = self._plan(
+        dims, _ = self.plan(
             [int(x.shape[d]) for d in axes],
             None if scales is None else scales.const,
             None if sizes is None else sizes.const,
@@ -150,7 +150,7 @@ class Resize(OpDef):
             shape[d] = size
         return TensorType(x.dtype, tuple(shape))
 
-    def _plan(
+    def plan(
         self,
         dims: list[int],
         scales: np.ndarray | None,
@@ -179,7 +179,7 @@ class Resize(OpDef):
         x, roi, scales, sizes = (*inputs, None, None, None)[:4]
         assert x is not None
         axes = normal_axes(attrs["axes"] or range(x.ndim), x.ndim) or []
-        dims, ratios = self._plan([x.shape[d] for d in axes], scales, sizes, attrs)
+        dims, ratios = self.plan([x.shape[d] for d in axes], scales, sizes, attrs)
         crop = attrs["coordinate_mode"] == "tf_crop_and_resize"
         y, outside = x, np.zeros([1] * x.ndim, bool)
         for i, axis in enumerate(axes):

@@ -5,7 +5,7 @@
 #include "kernels/resize/resize.h"
 
 #include "backends/cpu/copy_strided.h"
-#include "backends/cpu/resize_plan.h"
+#include "backends/cpu/resize_stages.h"
 
 namespace tealight {
 namespace {
@@ -13,166 +13,9 @@ namespace {
 using schema::CoordinateMode;
 using schema::InterpolationMode;
 
-struct State {
-  ResizeAxis axes[kMaxRank];  // ascending by axis
-  int num_axes;
-};
-
 size_t Align(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-ResizeFilter Filter(const schema::Resize& attributes) {
-  ResizeFilter filter;
-  filter.cubic = attributes.mode() == InterpolationMode::cubic;
-  filter.exclude_outside = attributes.exclude_outside();
-  filter.antialias = attributes.antialias();
-  filter.a = static_cast<double>(attributes.cubic_coeff_a());
-  return filter;
-}
-
-// ---- sizes ----
-
-Status ReadFloats(const OpContext& context, int operand, int count, float* values) {
-  const Tensor* t = context.input(operand);
-  if (t->dtype != DType::kFloat32 || t->shape.rank != 1 || t->shape[0] != count || (t->data == nullptr && count > 0)) {
-    return context.Error(TL_ERROR_WRONG_SHAPE, "operand %d: another type or length, expected float32 [%d]", operand,
-                         count);
-  }
-  for (int i = 0; i < count; ++i) {
-    values[i] = t->As<float>()[i];
-    if (!(values[i] > -1e9f && values[i] < 1e9f)) {
-      return context.Error(TL_ERROR_INVALID_ARGUMENT, "operand %d: number %d is too large, expected less than 1e9",
-                           operand, i);
-    }
-  }
-  return Status::Ok();
-}
-
-// Sets out and scale of each axis from scales or sizes; axes come in the operands' order.
-Status ReadTargets(const OpContext& context, const schema::Resize& attributes, State* s) {
-  const int k = s->num_axes;
-  const bool by_scale = context.input(2) != nullptr && context.input(2)->Elements() > 0;
-  if (by_scale == (context.input(3) != nullptr && context.input(3)->Elements() > 0) && k > 0) {
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "scales and sizes: both or neither, expected one of them");
-  }
-  if (by_scale) {
-    float scales[kMaxRank];
-    RETURN_IF_ERROR(ReadFloats(context, 2, k, scales));
-    for (int i = 0; i < k; ++i) {
-      ResizeAxis& a = s->axes[i];
-      if (!(scales[i] > 0))
-        return context.Error(TL_ERROR_INVALID_ARGUMENT, "scales: %g, expected positive numbers",
-                             static_cast<double>(scales[i]));
-      const float out = floorf(static_cast<float>(a.size) * scales[i]);
-      if (!(out < 1e9f))
-        return context.Error(TL_ERROR_INVALID_ARGUMENT, "scales: axis of more than 1e9, expected less");
-      a.out = static_cast<int64_t>(out);
-      a.scale = static_cast<double>(scales[i]);
-    }
-    return Status::Ok();
-  }
-  if (k == 0) return Status::Ok();
-  int64_t sizes[kMaxRank];
-  int count = 0;
-  RETURN_IF_ERROR(context.ReadInts(3, sizes, kMaxRank, &count));
-  if (count != k) return context.Error(TL_ERROR_WRONG_SHAPE, "sizes: %d numbers, expected %d", count, k);
-  double ratio = 0;
-  for (int i = 0; i < k; ++i) {
-    ResizeAxis& a = s->axes[i];
-    if (sizes[i] < 0 || sizes[i] >= 1000000000 || (a.size == 0 && sizes[i] > 0)) {
-      return context.Error(TL_ERROR_INVALID_ARGUMENT, "sizes: %lld, expected 0 to 1e9, and elements to resize",
-                           static_cast<long long>(sizes[i]));
-    }
-    a.out = sizes[i];
-    a.scale = a.size > 0 ? static_cast<double>(sizes[i]) / static_cast<double>(a.size) : 1.0;
-    const bool take = attributes.keep_aspect_ratio() == 1 ? a.scale < ratio : a.scale > ratio;
-    if (i == 0 || take) ratio = a.scale;
-  }
-  for (int i = 0; i < k && attributes.keep_aspect_ratio() != 0; ++i) {
-    ResizeAxis& a = s->axes[i];
-    const double out = floor(ratio * static_cast<double>(a.size) + 0.5);
-    if (!(out < 1e9)) return context.Error(TL_ERROR_INVALID_ARGUMENT, "sizes: axis of more than 1e9, expected less");
-    a.scale = ratio;
-    a.out = static_cast<int64_t>(out);
-  }
-  return Status::Ok();
-}
-
-Status ReadAxes(const OpContext& context, const schema::Resize& attributes, const Shape& x, State* s) {
-  const auto* list = attributes.axes();
-  const bool all = list == nullptr || list->size() == 0;
-  s->num_axes = all ? x.rank : static_cast<int>(list->size());
-  if (s->num_axes > x.rank)
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "axes: %d numbers, expected at most %d", s->num_axes, x.rank);
-  uint32_t seen = 0;
-  for (int i = 0; i < s->num_axes; ++i) {
-    const int given = all ? i : list->Get(static_cast<flatbuffers::uoffset_t>(i)),
-              axis = given < 0 ? given + x.rank : given;
-    if (axis < 0 || axis >= x.rank || ((seen >> axis) & 1u) != 0) {
-      return context.Error(TL_ERROR_INVALID_BUNDLE, "axes: %d, expected different axes in [%d, %d)", given, -x.rank,
-                           x.rank);
-    }
-    seen |= 1u << axis;
-    s->axes[i].axis = axis;
-    s->axes[i].size = x[axis];
-    if (x[axis] >= 1000000000) return context.Error(TL_ERROR_WRONG_SHAPE, "axis of more than 1e9, expected less");
-  }
-  return Status::Ok();
-}
-
-void SortAxes(State* s) {
-  for (int i = 1; i < s->num_axes; ++i) {
-    for (int k = i; k > 0 && s->axes[k - 1].axis > s->axes[k].axis; --k) {
-      const ResizeAxis t = s->axes[k];
-      s->axes[k] = s->axes[k - 1];
-      s->axes[k - 1] = t;
-    }
-  }
-}
-
 // ---- linear and cubic ----
-
-// A stage: rows of axis a (or none), columns of axis b (or none).
-struct Stage {
-  const ResizeAxis* a = nullptr;
-  const ResizeAxis* b = nullptr;
-  int64_t outer = 1, rows_in = 1, rows_out = 1, cols_in = 1, cols_out = 1, inner = 1;
-  int64_t Elements() const { return outer * rows_out * cols_out * inner; }
-};
-
-// Cuts the axes that change into stages, innermost first. Returns their number.
-int PlanStages(const State& s, CoordinateMode mode, const Shape& x, Stage* stages) {
-  int count = 0;
-  Shape shape = x;
-  for (int i = s.num_axes - 1; i >= 0; --i) {
-    const ResizeAxis* b = &s.axes[i];
-    if (b->IsIdentity(mode)) continue;
-    const ResizeAxis* a =
-        i > 0 && !s.axes[i - 1].IsIdentity(mode) && s.axes[i - 1].axis + 1 == b->axis ? &s.axes[i - 1] : nullptr;
-    Stage& stage = stages[count++];
-    stage = Stage();
-    stage.inner = shape.Product(b->axis + 1, shape.rank);
-    if (a == nullptr && stage.inner >= 16) {  // alone: as rows, whose inner loop is longest
-      stage.a = b;
-      stage.rows_in = b->size;
-      stage.rows_out = b->out;
-      stage.outer = shape.Product(0, b->axis);
-    } else {
-      stage.b = b;
-      stage.cols_in = b->size;
-      stage.cols_out = b->out;
-      stage.a = a;
-      stage.rows_in = a == nullptr ? 1 : a->size;
-      stage.rows_out = a == nullptr ? 1 : a->out;
-      stage.outer = shape.Product(0, a == nullptr ? b->axis : a->axis);
-    }
-    shape[b->axis] = b->out;
-    if (a != nullptr) {
-      shape[a->axis] = a->out;
-      --i;
-    }
-  }
-  return count;
-}
 
 struct Table {
   int32_t* index;
@@ -197,14 +40,14 @@ Table MakeTable(const ResizeAxis* axis, const ResizeFilter& filter, CoordinateMo
 }
 
 // Bytes of the ring of resampled rows of one thread: values, pointers and which row each slot holds.
-size_t RingBytes(const Stage& stage, const ResizeFilter& filter) {
+size_t RingBytes(const ResizeStage& stage, const ResizeFilter& filter) {
   const size_t taps = stage.a == nullptr ? 1 : static_cast<size_t>(filter.Taps(*stage.a));
   const size_t row =
       stage.a == nullptr || stage.b == nullptr ? 0 : Align(static_cast<size_t>(stage.cols_out * stage.inner) * 4);
   return taps * row + Align(taps * sizeof(float*)) + Align(taps * sizeof(int64_t));
 }
 
-void RunStage(const OpContext& context, const Stage& stage, const ResizeFilter& filter, CoordinateMode mode,
+void RunStage(const OpContext& context, const ResizeStage& stage, const ResizeFilter& filter, CoordinateMode mode,
               char* tables, const float* x, float* y) {
   const ResizeKernels& kernels = *FindResize(context.isa());
   const Table a = MakeTable(stage.a, filter, mode, &tables), b = MakeTable(stage.b, filter, mode, &tables);
@@ -248,7 +91,7 @@ void RunStage(const OpContext& context, const Stage& stage, const ResizeFilter& 
 }
 
 // tf_crop_and_resize: elements whose coordinate lies outside of the image on some axis get the value.
-void Extrapolate(const OpContext& context, const State& s, CoordinateMode mode, float value) {
+void Extrapolate(const OpContext& context, const ResizeAxes& s, CoordinateMode mode, float value) {
   const Shape& y = context.output(0)->shape;
   const int last = s.num_axes == 0 ? -1 : s.axes[s.num_axes - 1].axis;
   const int64_t unit = y.Product(last + 1, y.rank), count = y.Product(0, last + 1);
@@ -274,7 +117,7 @@ void Extrapolate(const OpContext& context, const State& s, CoordinateMode mode, 
 
 // ---- nearest ----
 
-void RunNearest(const OpContext& context, const State& s, const schema::Resize& attributes) {
+void RunNearest(const OpContext& context, const ResizeAxes& s, const schema::Resize& attributes) {
   const Tensor& x = *context.input(0);
   const Tensor& y = *context.output(0);
   const int64_t size = static_cast<int64_t>(DTypeSize(x.dtype));
@@ -331,22 +174,22 @@ void RunNearest(const OpContext& context, const State& s, const schema::Resize& 
 
 // ---- the op ----
 
-Status RequestMemory(OpContext& context, const State& s, const schema::Resize& attributes) {
+Status RequestMemory(OpContext& context, const ResizeAxes& s, const schema::Resize& attributes) {
   if (attributes.mode() == InterpolationMode::nearest) {
     size_t entries = 0;
     for (int i = 0; i < s.num_axes; ++i) entries += static_cast<size_t>(s.axes[i].out);
     context.RequestScratch(entries * sizeof(int32_t), 0);
     return Status::Ok();
   }
-  const ResizeFilter filter = Filter(attributes);
+  const ResizeFilter filter = ReadResizeFilter(attributes);
   for (int i = 0; i < s.num_axes; ++i) {
     const ResizeAxis& a = s.axes[i];
     if (a.out > 0 && (a.scale < 1e-9 || a.out * filter.Taps(a) > int64_t{1} << 30)) {
       return context.Error(TL_ERROR_INVALID_ARGUMENT, "axis %d: too many filter taps, expected less than 2^30", a.axis);
     }
   }
-  Stage stages[kMaxRank];
-  const int count = PlanStages(s, attributes.coordinate_mode(), context.input(0)->shape, stages);
+  ResizeStage stages[kMaxRank];
+  const int count = PlanResizeStages(s, attributes.coordinate_mode(), context.input(0)->shape, stages);
   size_t tables = 0, ring = 0, buffers[2] = {0, 0};
   for (int i = 0; i < count; ++i) {
     const size_t bytes = TableBytes(stages[i].a, filter) + TableBytes(stages[i].b, filter);
@@ -376,18 +219,18 @@ Status Prepare(OpContext& context) {
       attributes.nearest_mode() > schema::NearestMode::ceil) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "mode: unknown, expected one of the schema");
   }
-  State* s = new (context.state<State>()) State();
-  RETURN_IF_ERROR(ReadAxes(context, attributes, x->shape, s));
-  RETURN_IF_ERROR(ReadTargets(context, attributes, s));
+  ResizeAxes* s = new (context.state<ResizeAxes>()) ResizeAxes();
+  RETURN_IF_ERROR(ReadResizeAxes(context, attributes, x->shape, s));
+  RETURN_IF_ERROR(ReadResizeTargets(context, attributes, s));
   if (attributes.coordinate_mode() == CoordinateMode::tf_crop_and_resize && context.input(1) != nullptr) {
     float roi[2 * kMaxRank];
-    RETURN_IF_ERROR(ReadFloats(context, 1, 2 * s->num_axes, roi));
+    RETURN_IF_ERROR(ReadResizeFloats(context, 1, 2 * s->num_axes, roi));
     for (int i = 0; i < s->num_axes; ++i) {
       s->axes[i].start = static_cast<double>(roi[i]);
       s->axes[i].end = static_cast<double>(roi[s->num_axes + i]);
     }
   }
-  SortAxes(s);
+  SortResizeAxes(s);
   Shape y = x->shape;
   int64_t elements = 1;
   for (int i = 0; i < s->num_axes; ++i) y[s->axes[i].axis] = s->axes[i].out;
@@ -402,16 +245,16 @@ Status Prepare(OpContext& context) {
 
 Status Run(OpContext& context) {
   const auto& attributes = context.attributes<schema::Resize>();
-  const State& s = *context.state<State>();
+  const ResizeAxes& s = *context.state<ResizeAxes>();
   const CoordinateMode mode = attributes.coordinate_mode();
   const Tensor& y = *context.output(0);
   if (y.Elements() == 0) return Status::Ok();
   if (attributes.mode() == InterpolationMode::nearest) {
     RunNearest(context, s, attributes);
   } else {
-    const ResizeFilter filter = Filter(attributes);
-    Stage stages[kMaxRank];
-    const int count = PlanStages(s, mode, context.input(0)->shape, stages);
+    const ResizeFilter filter = ReadResizeFilter(attributes);
+    ResizeStage stages[kMaxRank];
+    const int count = PlanResizeStages(s, mode, context.input(0)->shape, stages);
     size_t tables = 0, first = 0;
     for (int i = 0; i < count; ++i) {
       const size_t bytes = TableBytes(stages[i].a, filter) + TableBytes(stages[i].b, filter);
