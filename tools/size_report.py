@@ -3,9 +3,9 @@
 
     python tools/size_report.py [BUNDLE.tea ...] [--peers]
 
---peers adds the arm64 Linux libraries of other runtimes, taken from their wheels (downloaded once into build/peers).
-They hold more than an inference core (converters, Python glue), so they are upper bounds. --check fails when a library
-is over its limit: 900 KB with every op, 250 KB for the given bundles.
+--peers adds the arm64 Linux libraries of other runtimes, taken from their wheels (downloaded once into build/peers) and
+stripped: what a float model on the CPU needs of each. MNN's and ncnn's hold their Python glue, ncnn's Vulkan as well.
+--check fails when a library is over its limit: 900 KB with every op, 250 KB for the given bundles.
 """
 
 from __future__ import annotations
@@ -21,22 +21,29 @@ from rich.table import Table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FULL_LIMIT, SELECTIVE_LIMIT = 900_000, 250_000
+#: name -> (package, what the names of its libraries start with)
 WHEELS = {
-    "ONNX Runtime": "onnxruntime",
-    "LiteRT": "ai-edge-litert",
-    "ncnn": "ncnn",
-    "MNN": "MNN",
-    "ExecuTorch": "executorch",
+    "ExecuTorch": ("executorch", ("libexecutorch.so", "libexecutorch_threadpool.", "libexecutorch_backend_xnnpack.")),
+    "LiteRT": ("ai-edge-litert", ("libLiteRt.so",)),
+    "MNN": ("MNN", ("_mnncengine.",)),
+    "ncnn": ("ncnn", ("ncnn.cpython",)),
+    "ONNX Runtime": ("onnxruntime", ("libonnxruntime.so",)),
 }
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64", "manylinux_2_17_aarch64")
 
 
+def stripped_bytes(source: pathlib.Path) -> int:
+    """Returns the bytes of a library without its symbols."""
+    target = source.with_name("stripped.so")
+    subprocess.run(["aarch64-linux-gnu-strip", "-o", str(target), str(source)], check=True)
+    size = target.stat().st_size
+    target.unlink()
+    return min(size, source.stat().st_size)  # stripping a stripped one may realign it
+
+
 def full_library() -> int:
     """Returns the bytes of the stripped library with every op; tools/test builds it."""
-    source = ROOT / "build" / "arm64" / "libtealight.so"
-    target = ROOT / "build" / "arm64" / "libtealight.stripped.so"
-    subprocess.run(["aarch64-linux-gnu-strip", "-o", str(target), str(source)], check=True)
-    return target.stat().st_size
+    return stripped_bytes(ROOT / "build" / "arm64" / "libtealight.so")
 
 
 def selective_library(bundles: list[str]) -> int:
@@ -46,8 +53,8 @@ def selective_library(bundles: list[str]) -> int:
     return target.stat().st_size
 
 
-def peer_library(package: str) -> int | None:
-    """Returns the bytes of the largest shared library in the arm64 wheel; None when there is no such wheel."""
+def peer_libraries(package: str, starts: tuple[str, ...]) -> tuple[int, str] | None:
+    """Returns the bytes of these libraries of the arm64 wheel, and its version; None when there is no such wheel."""
     folder = ROOT / "build" / "peers" / package
     if not list(folder.glob("*.whl")):
         platforms = [f"--platform={p}" for p in PLATFORMS]
@@ -55,8 +62,13 @@ def peer_library(package: str) -> int | None:
         done = subprocess.run([*command, "--python-version=3.11", "-d", str(folder), package], capture_output=True)
         if done.returncode:
             return None
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        return max((i.file_size for i in wheel.infolist() if ".so" in i.filename), default=None)
+    path = next(folder.glob("*.whl"))
+    total = 0
+    with zipfile.ZipFile(path) as wheel:
+        for start in starts:
+            name = min(n for n in wheel.namelist() if pathlib.PurePath(n).name.startswith(start))
+            total += stripped_bytes(pathlib.Path(wheel.extract(name, folder)))
+    return total, path.name.split("-")[1]
 
 
 def main() -> int:
@@ -77,9 +89,12 @@ def main() -> int:
             "Tealight, " + ", ".join(pathlib.Path(b).stem for b in options.bundles), f"{selective / 1e3:,.0f}"
         )
         over |= selective > SELECTIVE_LIMIT
-    for name, package in WHEELS.items() if options.peers else ():
-        size = peer_library(package)
-        table.add_row(f"{name} (wheel)", "no arm64 wheel" if size is None else f"{size / 1e3:,.0f}")
+    for name, (package, starts) in WHEELS.items() if options.peers else ():
+        found = peer_libraries(package, starts)
+        if found is None:
+            table.add_row(name, "no arm64 wheel")
+        else:
+            table.add_row(f"{name} {found[1]}: {', '.join(s.strip('.') for s in starts)}", f"{found[0] / 1e3:,.0f}")
     Console().print(table)
     return int(options.check and over)
 

@@ -43,6 +43,11 @@ foreach(isa IN LISTS TL_ISAS)
   string(TOUPPER "${isa}" upper)
   list(APPEND TL_DEFINES "TL_HAVE_${upper}=1")
 endforeach()
+foreach(part WINOGRAD DECODE)
+  if(NOT TL_${part})
+    list(APPEND TL_DEFINES "TL_NO_${part}=1")
+  endif()
+endforeach()
 
 # -ffp-contract=off: a*b+c is never fused behind our back; kernels say Fma where they mean it.
 set(common -ffp-contract=off -fno-strict-aliasing -Wall -Wextra -Wshadow -Wconversion -Werror)

@@ -18,7 +18,7 @@ MODEL = "mobilenet_v1_0.25_128/mobilenet_v1_0.25_128_float.onnx"
 SCRIPT = """
 import sys
 import tealight
-from tealight.report import inputs
+from tealight.data import inputs
 assert tealight.__file__.startswith(sys.argv[1]), tealight.__file__
 tealight.build(sys.argv[2], "m.tea")
 with tealight.Session("m.tea") as session:

@@ -62,6 +62,12 @@ inline Status ReadStoredWeights(const OpContext& context, int weight_index, int 
   const Tensor* zero_point = context.input(zero_point_index);
   const bool is_float = weight.dtype == DType::kFloat32 || weight.dtype == DType::kFloat16;
   const int64_t k = weight.shape.Product(1, weight.shape.rank);
+  if (!kHaveDecode && weight.dtype != DType::kFloat32) {
+    return context.Error(TL_ERROR_UNSUPPORTED_OP,
+                         "%s weight, expected float32: this library is without the kernels for "
+                         "stored weights; build it with TL_DECODE=ON",
+                         DTypeName(weight.dtype));
+  }
   if (is_float ? scale != nullptr || zero_point != nullptr || block_size != 0 : scale == nullptr) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "%s weight %s a scale, expected one for integers only",
                          DTypeName(weight.dtype), scale == nullptr ? "without" : "with");

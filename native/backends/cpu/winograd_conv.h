@@ -24,6 +24,10 @@ struct WinogradPlan {
 
 /// Fills the plan but for the sizes h .. left and m, which are set.
 inline Status PlanWinograd(OpContext& context, size_t images, WinogradPlan* plan) {
+  if (!kHaveWinograd) {
+    return Status::Error(TL_ERROR_UNSUPPORTED_OP,
+                         "winograd %d, expected 0: this library is without it; build it with TL_WINOGRAD=ON", plan->m);
+  }
   const size_t m = static_cast<size_t>(plan->m);
   plan->positions = (m + 2) * (m + 2);
   plan->tile_rows = CeilDiv(plan->oh, m);

@@ -9,6 +9,7 @@ const DecodeKernels* DecodeKernels_x86_avx2();
 const DecodeKernels* DecodeKernels_x86_avx512();
 
 const DecodeKernels* FindDecode(Isa isa) {
+  if (!kHaveDecode) return nullptr;
   switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_X86_AVX512
     case Isa::kX86Avx512:

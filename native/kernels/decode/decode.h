@@ -19,6 +19,13 @@
 
 namespace tealight {
 
+// Off in a selective build (TL_DECODE) whose bundles hold no such weights.
+#ifdef TL_NO_DECODE
+constexpr bool kHaveDecode = false;
+#else
+constexpr bool kHaveDecode = true;
+#endif
+
 struct StoredPanels {
   DType dtype = DType::kNone;        // kFloat16, kInt8, kInt4 or kUint4
   size_t k = 0;                      // rows of a panel
@@ -47,7 +54,7 @@ inline size_t StoredRowBytes(DType dtype) {
   return dtype == DType::kFloat16 ? 32 : dtype == DType::kInt8 ? kGemmPanel : kGemmPanel / 2;
 }
 
-/// The kernels of one path, which must be compiled in.
+/// The kernels of one path, which must be compiled in; null without kHaveDecode.
 const DecodeKernels* FindDecode(Isa isa);
 
 }  // namespace tealight

@@ -3,7 +3,10 @@
 #ifndef TEALIGHT_KERNELS_DECODE_GENERIC_H_
 #define TEALIGHT_KERNELS_DECODE_GENERIC_H_
 
+// A path may say that its loops stay loops.
+#ifndef TL_DECODE_UNROLL
 #define TL_DECODE_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 #include "kernels/decode/load_row.h"
 

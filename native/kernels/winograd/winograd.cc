@@ -9,6 +9,7 @@ const WinogradKernels* WinogradKernels_x86_avx2();
 const WinogradKernels* WinogradKernels_x86_avx512();
 
 const WinogradKernels* FindWinograd(Isa isa) {
+  if (!kHaveWinograd) return nullptr;
   switch (BaseIsa(isa)) {
 #ifdef TL_HAVE_X86_AVX512
     case Isa::kX86Avx512:

@@ -24,6 +24,13 @@
 
 namespace tealight {
 
+// Off in a selective build (TL_WINOGRAD) whose bundles hold no such convolution.
+#ifdef TL_NO_WINOGRAD
+constexpr bool kHaveWinograd = false;
+#else
+constexpr bool kHaveWinograd = true;
+#endif
+
 // Positions of the largest transform.
 constexpr size_t kWinogradMaxPositions = 36;
 
@@ -45,7 +52,7 @@ struct WinogradKernels {
   void (*output)(int m, const float* s, size_t stride, const WinogradOutput& output);
 };
 
-/// Returns the kernels of a path that is compiled in.
+/// Returns the kernels of a path that is compiled in; null without kHaveWinograd.
 const WinogradKernels* FindWinograd(Isa isa);
 
 }  // namespace tealight
