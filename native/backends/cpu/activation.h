@@ -25,6 +25,17 @@ struct FusedActivation {
     }
     for (size_t r = 0; r < rows; ++r) kernels.unary(after, alpha, beta, n, y + r * stride, y + r * stride);
   }
+  /// The same with the clamp, for kernels that do not take it.
+  void ApplyAll(const ElementwiseKernels& kernels, float* y, size_t stride, size_t rows, size_t n) const {
+    if (lo > -__builtin_inff() || hi < __builtin_inff() || lo != lo || hi != hi) {
+      FusedActivation clamp;
+      clamp.after = UnaryOp::kClip;
+      clamp.alpha = lo;
+      clamp.beta = hi;
+      clamp.Apply(kernels, y, stride, rows, n);
+    }
+    Apply(kernels, y, stride, rows, n);
+  }
 };
 
 /// Reads an attribute that may be null (none).

@@ -52,10 +52,11 @@ struct QConvOperands {
 };
 
 /// Computes every tile. set_cell(group, cell, &args) fills in all of args that rows do not change but rhs, n, taps and
-/// run; set_tile(group, cell, begin, &args) sets dst and residual for the pixels from `begin` on.
-template <typename F, typename G>
+/// run; set_tile(group, cell, begin, &args) sets dst and residual for the pixels from `begin` on; finish_tile(args, m)
+/// gets the m rows of dst when they are done.
+template <typename F, typename G, typename H>
 inline void RunQConv(const OpContext& context, const QConvPlan& plan, const QConvOperands& operands, const F& set_cell,
-                     const G& set_tile) {
+                     const G& set_tile, const H& finish_tile) {
   const ConvGeometry& g = plan.geometry;
   const size_t cells = plan.grid.cells(), k = g.taps * g.run;
   context.ParallelFor(cells * static_cast<size_t>(g.group), 1, [&](size_t thread, size_t first, size_t last) {
@@ -83,9 +84,15 @@ inline void RunQConv(const OpContext& context, const QConvPlan& plan, const QCon
         }
         set_tile(group, cell, begin, &args);
         plan.gemm->tile(rows, end - begin, args);
+        finish_tile(args, end - begin);
       });
     }
   });
+}
+template <typename F, typename G>
+inline void RunQConv(const OpContext& context, const QConvPlan& plan, const QConvOperands& operands, const F& set_cell,
+                     const G& set_tile) {
+  RunQConv(context, plan, operands, set_cell, set_tile, [](const QGemmArgs&, size_t) {});
 }
 
 }  // namespace tealight

@@ -47,6 +47,8 @@ struct DecodeKernels {
   /// registers as it is used; args without rhs.
   void (*gemm_rows)(const StoredPanels& weights, size_t panel, const float* const* rows, size_t m,
                     const GemmArgs& args);
+  /// gemm_n32k4 of int4 to that of int8: panels [panel_begin, panel_end) of k rows, a multiple of 8, to dst.
+  void (*int4_panels)(const void* packed, size_t k, size_t panel_begin, size_t panel_end, void* dst);
 };
 
 /// Bytes of one row of a panel.

@@ -211,7 +211,20 @@ void GemmRows(const StoredPanels& weights, size_t panel, const float* const* row
   }
 }
 
-constexpr DecodeKernels kDecode = {Panels, GemmRows};
+void Int4Panels(const void* packed, size_t k, size_t panel_begin, size_t panel_end, void* dst) {
+  constexpr size_t kHead = 32 * sizeof(int32_t);  // the column sums
+  const size_t blocks = k / 8;
+  const uint8_t* p = static_cast<const uint8_t*>(packed) + panel_begin * (kHead + blocks * 128);
+  int8_t* q = static_cast<int8_t*>(dst);
+  for (size_t panel = panel_begin; panel < panel_end; ++panel) {
+    memcpy(q, p, kHead);
+    p += kHead;
+    q += kHead;
+    for (size_t i = 0; i < blocks; ++i, p += 128, q += 256) UnpackInt4(p, q);
+  }
+}
+
+constexpr DecodeKernels kDecode = {Panels, GemmRows, Int4Panels};
 
 }  // namespace
 }  // namespace TL_ISA

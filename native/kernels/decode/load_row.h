@@ -81,6 +81,38 @@ TL_INLINE void LoadInt4Row(const uint8_t* p, F32 (&w)[kRowVectors]) {
 }
 #endif
 
+// 128 bytes of two 4-bit integers each to the 128 low ones and then the 128 high ones, as int8.
+TL_INLINE void UnpackInt4(const uint8_t* p, int8_t* q) {
+#if TL_SIMD == TL_SIMD_x86_avx512
+  const __m512i low = _mm512_set1_epi8(15), sign = _mm512_set1_epi8(8);
+  for (int i = 0; i < 128; i += 64) {
+    const __m512i both = _mm512_loadu_si512(p + i);
+    const __m512i a = _mm512_and_si512(both, low), b = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
+    _mm512_storeu_si512(q + i, _mm512_sub_epi8(_mm512_xor_si512(a, sign), sign));
+    _mm512_storeu_si512(q + 128 + i, _mm512_sub_epi8(_mm512_xor_si512(b, sign), sign));
+  }
+#elif TL_SIMD == TL_SIMD_x86_avx2
+  const __m256i low = _mm256_set1_epi8(15), sign = _mm256_set1_epi8(8);
+  for (int i = 0; i < 128; i += 32) {
+    const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i));
+    const __m256i a = _mm256_and_si256(both, low), b = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + i), _mm256_sub_epi8(_mm256_xor_si256(a, sign), sign));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + 128 + i), _mm256_sub_epi8(_mm256_xor_si256(b, sign), sign));
+  }
+#elif TL_SIMD == TL_SIMD_arm_neon
+  for (int i = 0; i < 128; i += 16) {
+    const int8x16_t both = vreinterpretq_s8_u8(vld1q_u8(p + i));
+    vst1q_s8(q + i, vshrq_n_s8(vshlq_n_s8(both, 4), 4));
+    vst1q_s8(q + 128 + i, vshrq_n_s8(both, 4));
+  }
+#else
+  for (int i = 0; i < 128; ++i) {
+    q[i] = static_cast<int8_t>(((p[i] & 15) ^ 8) - 8);
+    q[128 + i] = static_cast<int8_t>(((p[i] >> 4) ^ 8) - 8);
+  }
+#endif
+}
+
 template <DType D>
 TL_INLINE void LoadRow(const uint8_t* p, F32 (&w)[kRowVectors]) {
   if constexpr (D == DType::kFloat16) {
