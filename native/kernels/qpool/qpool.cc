@@ -2,20 +2,9 @@
 // Picks the integer pooling kernels of a path, and the scale of a mean.
 #include "kernels/qpool/qpool.h"
 
-#include <string.h>
-
 namespace tealight {
 
-float ScaleOfMean(float scale, int64_t count) {
-  if (count == 0) return 0;
-  const float quotient = scale / static_cast<float>(count);
-  uint32_t bits;
-  memcpy(&bits, &quotient, sizeof(bits));
-  bits |= 1u;
-  float odd;
-  memcpy(&odd, &bits, sizeof(odd));
-  return odd;
-}
+float ScaleOfMean(float scale, int64_t count) { return count == 0 ? 0.0f : scale / static_cast<float>(count); }
 
 const QPoolKernels* FindQPool(Isa isa) {
   switch (BaseIsa(isa)) {

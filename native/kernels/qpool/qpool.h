@@ -31,8 +31,7 @@ struct QPoolKernels {
   void (*max_window_u8)(const uint8_t* x, const QWindow& window, size_t n, uint8_t* y);
 };
 
-/// scale / count with an odd significand: the scale of a sum that is divided by `count` (0 for none).
-/// sdk/tealight/quant/numerics.py says why.
+/// scale / count in float32: the scale of a sum that is divided by `count` (0 for none).
 float ScaleOfMean(float scale, int64_t count);
 
 /// The kernels of a path that is compiled in.

@@ -18,8 +18,8 @@ from tealight.quant import numerics
 class QAveragePool2d(OpDef):
     """y[n,i,j,c] = requantize(sum of the window's (x - x_zero_point), scale_of_mean(scale, count)).
 
-    x int8 [n, h, w, c]; taps in the padding add nothing; count as in average_pool2d. scale: x's scale over y's, with
-    an odd significand. The sum is exact; a window without a counted tap gives y's zero point.
+    x int8 [n, h, w, c]; taps in the padding add nothing; count as in average_pool2d. scale: x's scale over y's;
+    means are always wide. The sum is exact; a window without a counted tap gives y's zero point.
     """
 
     name = "q_average_pool2d"
@@ -60,7 +60,7 @@ class QAveragePool2d(OpDef):
         count: Any = sum(t for row in windows(inside, {**area, "ceil_mode": True}, 0) for t in row)
         oh, ow = total.shape[1:3]
         scale = numerics.scale_of_mean(attrs["scale"], count[:, :oh, :ow])
-        return requantize(total, scale, attrs["output"])
+        return requantize(total, scale, {**(attrs["output"] or {}), "wide": True})
 
     def cases(self) -> list[Case]:
         """Both ways to count, ceil_mode, dilation, global windows, extremes."""
@@ -71,12 +71,13 @@ class QAveragePool2d(OpDef):
             if attrs.pop("extreme", False):
                 x = np.where(x < 0, -128, 127).astype(np.int8)
             attrs.setdefault("output", {"zero_point": int(rng.integers(-50, 50))})
-            values = {"x_zero_point": int(rng.integers(-128, 128)), "scale": float(numerics.odd_scale(scale)), **attrs}
+            values = {"x_zero_point": int(rng.integers(-128, 128)), "scale": scale, **attrs}
             return Case([x], {"kernel_shape": kernel, **values}, rtol=0.0, atol=0.0, why="integers are exact")
 
         k2, k3 = [2, 2], [3, 3]
         return [
             case((1, 8, 8, 16), k2, strides=k2),
+            case((1, 8, 8, 16), k2, 1.0, strides=k2),  # ties
             case((2, 11, 13, 19), k3, strides=[2, 2], pads=[1, 1, 1, 1]),
             case((1, 11, 13, 67), k3, pads=[1, 1, 1, 1], count_include_pad=True),
             case((1, 12, 12, 9), k3, strides=[2, 2], ceil_mode=True),

@@ -14,12 +14,16 @@ from tealight.ops.reduce import normal_axes
 from tealight.quant import numerics
 
 
+def _scale(kind: str, scale: float) -> float:
+    return scale if kind == "mean" else float(numerics.odd_scale(scale))
+
+
 @register
 class QReduce(OpDef):
     """y = requantize(sum of (x - x_zero_point) along `axes`, scale of the kind).
 
     x int8, axes int64 [r] (absent = all). kind sum: `scale`; mean: scale_of_mean(scale, elements that are summed).
-    scale: x's scale over y's, with an odd significand. The sum is int32 and wraps around.
+    scale: x's scale over y's; means are always wide. The sum is int32 and wraps around.
     """
 
     name = "q_reduce"
@@ -59,10 +63,11 @@ class QReduce(OpDef):
         assert chosen is not None
         centered = x.astype(np.int64) - attrs["x_zero_point"]
         total = centered.sum(axis=chosen, keepdims=bool(attrs["keepdims"])).astype(np.int32)
-        scale = np.asarray(attrs["scale"], np.float32)
+        scale, output = np.asarray(attrs["scale"], np.float32), attrs["output"]
         if attrs["kind"] == "mean":
+            output = {**(output or {}), "wide": True}
             scale = numerics.scale_of_mean(attrs["scale"], int(np.prod([x.shape[a] for a in chosen], dtype=np.int64)))
-        return requantize(total, scale, attrs["output"])
+        return requantize(total, scale, output)
 
     def cases(self) -> list[Case]:
         """Last axes with tails, spatial axes, all axes, middle and scattered ones, empty ones, extremes."""
@@ -75,7 +80,7 @@ class QReduce(OpDef):
             operands = [x] if axes is None else [x, np.array(axes, np.int64)]
             values = {
                 "kind": kind, "keepdims": keep, "x_zero_point": int(rng.integers(-128, 128)),
-                "scale": float(numerics.odd_scale(attrs.pop("scale", 0.03 if kind == "sum" else 1.3))),
+                "scale": _scale(kind, attrs.pop("scale", 0.03 if kind == "sum" else 1.3)),
                 "output": {"zero_point": int(rng.integers(-50, 50)), **attrs},
             }  # fmt: skip
             constants = () if axes is None else (1,)
@@ -88,6 +93,7 @@ class QReduce(OpDef):
             case((1, 7, 7, 320), "mean", [1, 2], False, lo=-100, hi=90),
             case((1, 14, 14, 70), "sum", [1, 2], scale=0.002),
             case((1, 7, 7, 96), "mean", [1, 2], extreme=True, scale=1.0),
+            case((1, 8, 8, 96), "mean", [1, 2], scale=1.0),  # ties
             case((2, 3, 4, 5), "sum", [0, 2], False),
             case((2, 3, 4, 5), "mean", [0, 1, 3]),
             case((5, 6), "mean", None),

@@ -89,8 +89,8 @@ TEST(QPool, RequantizesSumsWithoutTies) {
   }
 }
 
-TEST(QPool, ScaleOfMeanHasAnOddSignificand) {
-  EXPECT_EQ(ScaleOfMean(1.0f, 4), 0.25f + 0x1p-25f);
+TEST(QPool, ScaleOfMeanIsTheQuotient) {
+  EXPECT_EQ(ScaleOfMean(1.0f, 4), 0.25f);
   EXPECT_EQ(ScaleOfMean(1.0f, 0), 0.0f);
   EXPECT_NEAR(ScaleOfMean(1.5f, 49), 1.5 / 49, 1e-8);
 }

@@ -26,6 +26,7 @@ Status Prepare(OpContext& context) {
   Shape y;
   RETURN_IF_ERROR(PreparePool(context, window, attributes.ceil_mode(), &s->pool, &y));
   RETURN_IF_ERROR(ReadRequantization(context, attributes.output(), &s->requantization));
+  s->requantization.wide = true;  // means tie often, and only the wide sequence says how ties round
   s->x_zero_point = attributes.x_zero_point();
   RETURN_IF_ERROR(CheckInt8(context, "x_zero_point", s->x_zero_point));
   s->scale = attributes.scale();

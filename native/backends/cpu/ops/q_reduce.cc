@@ -91,6 +91,7 @@ Status Prepare(OpContext& context) {
   uint32_t mask = 0;
   RETURN_IF_ERROR(ReadAxes(context, x->shape.rank, &mask));
   RETURN_IF_ERROR(ReadRequantization(context, attributes.output(), &s->requantization));
+  if (mean) s->requantization.wide = true;  // means tie often, and only the wide sequence says how ties round
   RETURN_IF_ERROR(CheckInt8(context, "x_zero_point", attributes.x_zero_point()));
   const Shape y = SplitAxes(x->shape, mask, attributes.keepdims(), s);
   const size_t count = s->reduced.count;

@@ -18,11 +18,9 @@ _POOL = ("kernel_shape", "strides", "pads", "dilations", "ceil_mode", "count_inc
 def average_pool2d(context: Context, node: Node) -> None:
     """Turns dequantize -> average_pool2d -> quantize into q_average_pool2d; the kernel divides scale by the count."""
     x, target = context.operand(node, 0), context.target(node)
-    scale = numerics.odd_scale(x.scale / target.scale)
-    taps = float(math.prod(int(k) for k in node.attrs["kernel_shape"]))
-    wide = numerics.is_wide(np.array(255.0 * taps), np.asarray(scale))
+    scale = np.float32(x.scale) / np.float32(target.scale)
     attrs = {key: node.attrs[key] for key in _POOL}
-    attrs.update(x_zero_point=x.zero_point, scale=float(scale), output=target.requantization(wide))
+    attrs.update(x_zero_point=x.zero_point, scale=float(scale), output=target.requantization(wide=True))
     context.emit("q_average_pool2d", [x.value], attrs, node, target)
 
 
@@ -44,8 +42,11 @@ def reduce(context: Context, node: Node) -> None:
     chosen = range(len(shape)) if axes is None or axes.const is None else [int(a) for a in axes.const.reshape(-1)]
     sizes = [shape[a] for a in chosen]
     count = float(math.prod(s for s in sizes if isinstance(s, int)))
-    scale = numerics.odd_scale(x.scale / target.scale)
-    wide = any(isinstance(s, str) for s in sizes) or numerics.is_wide(np.array(255.0 * count), np.asarray(scale))
+    most = np.array(255.0 * count)
+    scale = numerics.tie_free_scales(np.array(np.float32(x.scale) / np.float32(target.scale)), most)
+    wide = any(isinstance(s, str) for s in sizes) or numerics.is_wide(most, scale)
+    if kind == "mean":  # which ties often
+        scale, wide = np.array(np.float32(x.scale) / np.float32(target.scale)), True
     attrs = {
         "kind": kind, "keepdims": node.attrs["keepdims"], "x_zero_point": x.zero_point, "scale": float(scale),
         "output": target.requantization(wide),
