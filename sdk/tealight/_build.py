@@ -64,6 +64,7 @@ class BuildReport:
         seconds: Time of the whole build.
         integer_nodes: Nodes of the bundle that compute on integers.
         calibration_sha256: Digest of the calibration data; empty where none was used.
+        methods: How many layers each accuracy method changed.
     """
 
     output: str
@@ -84,6 +85,7 @@ class BuildReport:
     seconds: float
     integer_nodes: int = 0
     calibration_sha256: str = ""
+    methods: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
         """Returns the report as a few lines of text."""
@@ -98,6 +100,7 @@ class BuildReport:
             f"  weights: {self.constants_bytes:,} bytes",
             f"  arena:   {arena}",
             f"  passes:  {', '.join(f'{p.name} {p.rewrites}' for p in changed) or 'none changed anything'}",
+            *([f"  methods: {', '.join(f'{m} {n}' for m, n in self.methods.items())}"] if self.methods else []),
             *(f"  note:    {node + ': ' if node else ''}{text}" for node, text in self.notes),
         ])  # fmt: skip
 
@@ -396,5 +399,6 @@ def _report(
         notes=list(bundle.notes),
         integer_nodes=sum(any(v is not None and v.dtype is DType.INT8 for v in n.outputs) for n in graph.nodes),
         calibration_sha256=applied.calibration_sha256,
+        methods=applied.methods,
         seconds=seconds,
     )

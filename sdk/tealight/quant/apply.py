@@ -10,9 +10,11 @@ A graph of float32 only takes the whole pipeline at once; a model that comes qua
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tealight.emulator.types import TensorInfo
 from tealight.errors import QuantizeError
 from tealight.ir.graph import Graph
 from tealight.ir.verify import verify
@@ -27,9 +29,10 @@ from tealight.passes.recognise_attention import recognise_attention
 from tealight.passes.remove_dead_code import remove_dead_code
 from tealight.passes.share_attention_heads import share_attention_heads
 from tealight.quant import rewrite, weights
-from tealight.quant.calibrate import Calibration, calibrate
+from tealight.quant.calibrate import Calibration, calibrate, split
 from tealight.quant.gptq import collect, takes_moments
 from tealight.quant.integerize import integerize
+from tealight.quant.methods import SAMPLES, after_calibration, before_calibration, chosen_methods, tunes
 from tealight.quant.plan import Plan, make_plan
 from tealight.quant.recipe import STATIC, Recipe, Settings
 from tealight.quant.weights import WEIGHT_RECIPES, WeightFormat, int4_layers
@@ -72,11 +75,13 @@ class Applied:
         passes: What each pass did.
         notes: (node, text).
         calibration_sha256: Digest of the calibration data; empty where none was used.
+        methods: How many layers each accuracy method changed.
     """
 
     passes: list[PassResult]
     notes: list[tuple[str, str]]
     calibration_sha256: str = ""
+    methods: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def apply(
@@ -96,8 +101,7 @@ def apply(
     """
     chosen = Options(**options)
     imported = any(n.op in ("quantize", "dequantize") for g in graphs_of(graph) for n in g.nodes)
-    if recipe.methods:
-        raise QuantizeError(f"recipe {recipe.name!r} methods: {sorted(recipe.methods)}, expected none in this version")
+    chosen_methods(recipe.methods)  # what is wrong in it is said before anything runs
     if STATIC not in recipe.uses and not imported:
         applied = Applied(run_passes(graph, pipeline.PIPELINE, chosen, progress), [])
         recipe.check([graph])
@@ -150,6 +154,9 @@ def quantize_static(
         )
     rewrite.split_activations(graph)
     settings = recipe.resolve(graph)
+    methods = chosen_methods(recipe.methods)
+    samples, data = _head(graph, data) if methods else ([], data)
+    applied.methods = before_calibration(graph, methods, settings, samples)
     plan = make_plan(graph, settings)
     found = observe(graph, plan, data, progress)
     applied.calibration_sha256 = found.sha256
@@ -161,8 +168,28 @@ def quantize_static(
     missing = [p.name for p in plan.points if p.name not in found.statistics]
     if missing:  # what is broken moved a boundary to values that were not observed
         plan = _only_known(graph, settings, plan, found, broken)
-    rewrite.insert(graph, plan, settings, found.statistics)
+    rounding = None
+    if tunes(methods):
+        parameters = rewrite.parameters_of(graph, plan, settings, found.statistics)
+        rounding, count = after_calibration(graph, methods, plan, settings, parameters, samples)
+        applied.methods |= {name: count for name in ("adaround", "bias_correction") if name in methods and count}
+    rewrite.insert(graph, plan, settings, found.statistics, rounding)
     verify(graph)
+
+
+def _head(graph: Graph, data: Data) -> tuple[list[Mapping[str, Any]], Data]:
+    """Returns the first runs for the accuracy methods, and the data with nothing missing."""
+    infos = [TensorInfo(v.name, v.dtype.numpy, tuple(d if isinstance(d, int) else None for d in v.shape))
+             for v in graph.inputs]  # fmt: skip
+    rest = iter(data.samples)
+    taken: list[Mapping[str, Any]] = []
+    runs: list[Mapping[str, Any]] = []
+    for i, sample in enumerate(itertools.islice(rest, SAMPLES)):
+        taken.append(sample)
+        runs += itertools.islice(split(sample, infos, i), SAMPLES - len(runs))
+        if len(runs) >= SAMPLES:
+            break
+    return runs, dataclasses.replace(data, samples=itertools.chain(taken, rest))
 
 
 def observe(graph: Graph, plan: Plan, data: Data, progress: Progress | None) -> Calibration:

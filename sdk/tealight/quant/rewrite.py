@@ -63,7 +63,7 @@ def insert(
         statistics: Of each point, by name.
         rounding: Chooses the integers of weights.
     """
-    parameters = _parameters(graph, plan, settings, statistics)
+    parameters = parameters_of(graph, plan, settings, statistics)
     editor = Editor(graph)
     for node in editor.nodes():
         if node in plan.nodes:
@@ -113,7 +113,7 @@ def _pair(editor: Editor, value: Value, scale: np.float32, zero_point: int, befo
 # ---- activations ----
 
 
-def _parameters(
+def parameters_of(
     graph: Graph, plan: Plan, settings: Mapping[Node, Settings], statistics: Mapping[str, Statistics]
 ) -> dict[Value, tuple[np.float32, int]]:
     """Returns scale and zero point of each point."""
@@ -176,7 +176,7 @@ def _constants(
         weight = node.inputs[1]
         assert weight is not None and weight.const is not None
         chosen = None if rounding is None else rounding(node, weight.const, settings)
-        least = _least_scale(node, parameters)
+        least = least_scale(node, parameters)
         array, scale = round_weight(weight.const, settings, least) if chosen is None else chosen
         editor.set_input(node, 1, _dequantized(editor, node, array, scale, weight.name))
     elif node.op in ("matmul", "binary", "concat"):
@@ -188,7 +188,7 @@ def _constants(
             editor.set_input(node, i, _dequantized(editor, node, array, np.asarray(step), v.name, zero_point))
 
 
-def _least_scale(node: Node, parameters: Mapping[Value, tuple[np.float32, int]]) -> np.ndarray:
+def least_scale(node: Node, parameters: Mapping[Value, tuple[np.float32, int]]) -> np.ndarray:
     """Returns per channel the least weight scale with which the bias fits int32 (a channel of almost no weights)."""
     v, bias = node.inputs[0], node.input(2)
     while v is not None and v not in parameters and v.producer is not None:
