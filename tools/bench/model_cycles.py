@@ -78,6 +78,20 @@ KERNELS = (
     Kernel("  the same in order", _QDW, r"Inside<3, 1, false>", {"a55": 2.6}, useful=0.75),
     Kernel("dwconv int8 3x3/2, sdot", _QDW, r"Inside<3, 2, true>", _dot_gates(6.0, 6.0, 12.0), useful=0.75),
     Kernel("dwconv int8 5x5, sdot", _QDW, r"Inside<5, 1, true>", _dot_gates(8.4, 9.0, 18.0), useful=0.625),
+    Kernel("gemm int8 8x8, sdot", "qgemm/arm_neondot.cc", r"Tile<8, 2, .*DotLoop>", _dot_gates(31.5, 31.5, 63)),
+    Kernel(
+        "gemm int8 8x8, smmla",
+        "qgemm/arm_neoni8mm.cc",
+        r"Tile<8, 2, .*BlockLoop>",
+        {"neoverse-n2": 63, "neoverse-v2": 126},
+    ),
+    Kernel(
+        "gemm int8 3x8",
+        "qgemm/arm_neon.cc",
+        r"Tile<3, 2, .*PairLoop>",
+        {"neoverse-n1": 8.0, "neoverse-n2": 9.1, "neoverse-v2": 16.0},
+    ),
+    Kernel("  the same, weights of -128", "qgemm/arm_neon.cc", r"Tile<3, 2, .*FullRangeLoop>", {"neoverse-v2": 16.0}),
     Kernel("dwconv int8 5x5/2, sdot", _QDW, r"Inside<5, 2, true>", _dot_gates(7.0, 8.0, 16.0), useful=0.625),
 )
 
@@ -91,6 +105,8 @@ _MACS = (
     (re.compile(r"^fmul\s+v\d+\.4s"), 4),  # the first tap of a chain that starts at nothing
     (re.compile(r"^fn?m(add|sub)\s"), 1),
     (re.compile(r"^[su]dot\s+v\d+\.4s"), 16),
+    (re.compile(r"^smmla\s"), 32),
+    (re.compile(r"^sm(ull|l[as]l)2?\s+v\d+\.8h"), 8),
 )
 
 

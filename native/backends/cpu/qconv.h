@@ -81,6 +81,7 @@ inline void RunQConv(const OpContext& context, const QConvPlan& plan, const QCon
           WeightZeroPointOffsets(rows, end - begin, g.taps, g.copies ? g.k : g.run, g.k, operands.x_zero_point,
                                  operands.weight_zero_point, offsets);
           args.row_offsets = offsets;
+          args.full_range = true;
         }
         set_tile(group, cell, begin, &args);
         plan.gemm->tile(rows, end - begin, args);

@@ -33,13 +33,15 @@ inline void SetQGemmRhs(const void* packed, size_t k, const GemmCell& cell, QGem
   args->n = cell.n_end - cell.n_begin;
 }
 
-/// Fills in what makes sums int8 results, from the column on.
+/// Fills in what makes sums int8 results, from the column on. Symmetric weights are in [-127, 127] unless `wide` is
+/// set: the builder sees to it.
 inline void SetQGemmOutput(const QuantizedOutput& output, const Tensor* bias, const Tensor& scale, size_t column,
                            const Tensor* table, QGemmArgs* args) {
   args->bias = bias != nullptr ? bias->As<int32_t>() + column : nullptr;
   args->scale = scale.As<float>() + column;
   args->output = QGemmOutput::kInt8;
   args->requantization = output.requantization;
+  args->full_range = output.requantization.wide;
   args->add = output.add;
   args->table = table != nullptr ? table->As<int8_t>() : nullptr;
 }

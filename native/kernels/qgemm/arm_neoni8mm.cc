@@ -9,8 +9,9 @@ namespace tealight {
 namespace TL_ISA {
 namespace {
 
-// Bytes of packed rows on the stack; rows that are longer are multiplied with sdot.
-constexpr size_t kPackedBytes = 24 * 1024;
+// Bytes of packed rows on the stack, a multiple of 8; rows of more than an eighth are multiplied with sdot.
+constexpr size_t kPackedBytes = 40 * 1024;
+constexpr int kRows = 8;  // of a tile
 
 TL_INLINE int8x16_t ZipLow(int8x16_t a, int8x16_t b) {
   return vreinterpretq_s8_s32(vzip1q_s32(vreinterpretq_s32_s8(a), vreinterpretq_s32_s8(b)));
@@ -19,7 +20,8 @@ TL_INLINE int8x16_t ZipHigh(int8x16_t a, int8x16_t b) {
   return vreinterpretq_s8_s32(vzip2q_s32(vreinterpretq_s32_s8(a), vreinterpretq_s32_s8(b)));
 }
 
-// blocks[i][j] has rows 2i and 2i + 1 of columns 2j and 2j + 1. p[0] points to the packed rows [k / 8][MR / 2][2][8].
+// blocks[i][j] has rows 2i and 2i + 1 of columns 2j and 2j + 1. p[0] points to the packed rows [k / 8][MR / 2][2][8],
+// rhs to the packed columns [k / 8][2 * NV][2][8].
 template <int MR, int NV>
 struct BlockLoop {
   int32x4_t blocks[MR / 2][2 * NV];
@@ -31,33 +33,14 @@ struct BlockLoop {
   }
 
   TL_LOOP void Run(I32 (&)[MR][NV], const int8_t* const (&p)[MR], Rhs<NV>& rhs, size_t run) {
-    const int8_t* x = p[0];
-    for (; run >= 8; run -= 8, x += 8 * MR) {
+    const int8_t *x = p[0], *columns = rhs.panel[0];
+    for (; run > 0; run -= 8, x += 8 * MR, columns += 32 * NV) {
       int8x16_t w[2 * NV];
-      TL_UNROLL for (int j = 0; j < NV; ++j) {
-        const int8x16_t w0 = vld1q_s8(rhs.Vector(j)), w1 = vld1q_s8(rhs.Vector(j) + 4 * kQGemmPanel);
-        w[2 * j] = ZipLow(w0, w1);
-        w[2 * j + 1] = ZipHigh(w0, w1);
+      TL_UNROLL for (int j = 0; j < 2 * NV; ++j) w[j] = vld1q_s8(columns + 16 * j);
+      TL_UNROLL for (int i = 0; i < MR / 2; ++i) {
+        const int8x16_t pair = vld1q_s8(x + 16 * i);
+        TL_UNROLL for (int j = 0; j < 2 * NV; ++j) blocks[i][j] = vmmlaq_s32(blocks[i][j], pair, w[j]);
       }
-      rhs.Advance(2);
-      Multiply(x, w);
-    }
-    if (run > 0) {  // the packed rows have zeros there
-      int8x16_t w[2 * NV];
-      TL_UNROLL for (int j = 0; j < NV; ++j) {
-        const int8x16_t w0 = vld1q_s8(rhs.Vector(j));
-        w[2 * j] = ZipLow(w0, w0);
-        w[2 * j + 1] = ZipHigh(w0, w0);
-      }
-      rhs.Advance(1);
-      Multiply(x, w);
-    }
-  }
-
-  TL_LOOP void Multiply(const int8_t* x, const int8x16_t (&w)[2 * NV]) {
-    TL_UNROLL for (int i = 0; i < MR / 2; ++i) {
-      const int8x16_t pair = vld1q_s8(x + 16 * i);
-      TL_UNROLL for (int j = 0; j < 2 * NV; ++j) blocks[i][j] = vmmlaq_s32(blocks[i][j], pair, w[j]);
     }
   }
 
@@ -73,43 +56,72 @@ struct BlockLoop {
   }
 };
 
-// Packs m rows, the last standing in for those past it: [ceil(k / 8)][mr / 2][2][8].
-void PackRows(const int8_t* const* rows, size_t m, size_t mr, size_t taps, size_t run, int8_t* packed) {
-  for (size_t i = 0; i < mr; ++i) {
+// Packs rows [first, first + kRows), the last of m standing in for those past it: [ceil(k / 8)][kRows / 2][2][8].
+void PackRows(const int8_t* const* rows, size_t m, size_t first, size_t taps, size_t run, int8_t* packed) {
+  for (size_t i = 0; i < kRows; ++i) {
     int8_t* out = packed + i * 8;
     size_t half = 0;  // 4 if the last group of 8 is half full
     for (size_t t = 0; t < taps; ++t) {
-      const int8_t* x = rows[t * m + (i < m ? i : m - 1)];
+      const int8_t* x = rows[t * m + (first + i < m ? first + i : m - 1)];
       size_t k = 0;
       if (half == 0) {
-        for (; k + 8 <= run; k += 8, out += 8 * mr) memcpy(out, x + k, 8);
+        for (; k + 8 <= run; k += 8, out += 8 * kRows) memcpy(out, x + k, 8);
       }
       for (; k < run; k += 4) {
         memcpy(out + half, x + k, 4);
         half ^= 4;
-        if (half == 0) out += 8 * mr;
+        if (half == 0) out += 8 * kRows;
       }
     }
     if (half != 0) memset(out + 4, 0, 4);
   }
 }
 
-template <int MR>
-void PackedTile(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
+// Packs NV vectors of columns: [ceil(k / 8)][2 * NV][2][8]. Past an odd group of 4 k there are zeros.
+template <int NV>
+void PackColumns(const int8_t* weights, size_t k, int8_t* packed) {
+  for (size_t i = 0; i < k; i += 8, weights += 8 * kQGemmPanel) {
+    TL_UNROLL for (int j = 0; j < NV; ++j, packed += 32) {
+      const int8x16_t w0 = vld1q_s8(weights + 16 * j);
+      const int8x16_t w1 = i + 8 <= k ? vld1q_s8(weights + 4 * kQGemmPanel + 16 * j) : vdupq_n_s8(0);
+      vst1q_s8(packed, ZipLow(w0, w1));
+      vst1q_s8(packed + 16, ZipHigh(w0, w1));
+    }
+  }
+}
+
+// The columns of NV vectors for the packed rows [begin, end): rows[i] is where the block of row i begins.
+template <int NV>
+void PackedColumns(const int8_t* const* rows, size_t begin, size_t end, size_t k, const QGemmArgs& args,
+                   size_t vector) {
+  alignas(16) int8_t columns[kPackedBytes / kRows * kLanes * NV];
+  PackColumns<NV>(Weights(args, vector), k, columns);
+  const size_t left = args.n - vector * kLanes, own = left < NV * kLanes ? left : NV * kLanes;
+  for (size_t first = begin; first < end; first += kRows) {
+    Tile<kRows, NV, BlockLoop>(rows, 0, first, end - first < kRows ? end - first : kRows, args, vector, own, columns);
+  }
+}
+
+// As many rows at a time as fit the stack, a multiple of kRows.
+void PackedRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
   alignas(16) int8_t packed[kPackedBytes];
-  PackRows(rows, m, MR, args.taps, args.run, packed);
-  const int8_t* base[MR] = {packed};
-  for (const int8_t*& p : base) p = packed;
+  const int8_t* blocks[kQGemmMaxRows];
+  const size_t k = args.taps * args.run;
   QGemmArgs whole = args;
   whole.taps = 1;
-  whole.run = args.taps * args.run;
-  const size_t vectors = (args.n + kLanes - 1) / kLanes;
-  size_t vector = 0;
-  for (; vector + 2 <= vectors; vector += 2) {
-    const size_t left = args.n - vector * kLanes;
-    Tile<MR, 2, BlockLoop>(base, MR, 0, m, whole, vector, left < 2 * kLanes ? left : 2 * kLanes);
+  whole.run = (k + 7) / 8 * 8;
+  const size_t step = kPackedBytes / (kRows * whole.run) * kRows, vectors = (args.n + kLanes - 1) / kLanes;
+  for (size_t begin = 0; begin < m; begin += step) {
+    const size_t end = m - begin < step ? m : begin + step;
+    for (size_t i = begin; i < end; ++i) {
+      int8_t* block = packed + (i - begin) / kRows * kRows * whole.run;
+      if ((i - begin) % kRows == 0) PackRows(rows, m, i, args.taps, args.run, block);
+      blocks[i] = block;
+    }
+    size_t vector = 0;
+    for (; vector + 2 <= vectors; vector += 2) PackedColumns<2>(blocks, begin, end, k, whole, vector);
+    if (vector < vectors) PackedColumns<1>(blocks, begin, end, k, whole, vector);
   }
-  if (vector < vectors) Tile<MR, 1, BlockLoop>(base, MR, 0, m, whole, vector, args.n - vector * kLanes);
 }
 
 void DotRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
@@ -118,22 +130,16 @@ void DotRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
 }
 
 void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
-  const size_t k8 = (args.taps * args.run + 7) / 8 * 8;
-  if (m < 4 || k8 * 12 > kPackedBytes) return DotRows(rows, m, args);
-  if (m > 8) {
-    PackedTile<12>(rows, m, args);
-  } else if (m > 4) {
-    PackedTile<8>(rows, m, args);
-  } else {
-    PackedTile<4>(rows, m, args);
-  }
+  const size_t k = args.taps * args.run;
+  if (m <= 4 || k == 0 || (k + 7) / 8 * 8 * kRows > kPackedBytes) return DotRows(rows, m, args);
+  PackedRows(rows, m, args);
 }
 
 }  // namespace
 }  // namespace TL_ISA
 
 const QGemmKernels* QGemmKernels_arm_neoni8mm() {
-  static constexpr QGemmKernels kKernels = {12, arm_neoni8mm::TileRows};
+  static constexpr QGemmKernels kKernels = {32, arm_neoni8mm::TileRows};
   return &kKernels;
 }
 

@@ -136,10 +136,12 @@ struct Rhs {
   }
 };
 
-// One tile: rows [first, first + m), m <= MR, of a table of table_rows; `columns` columns from the vector on.
+// One tile: rows [first, first + m), m <= MR, of a table of table_rows; `columns` columns from the vector on. weights:
+// what the loop reads instead of the panel's, or null.
 template <int MR, int NV, template <int, int> class Loop>
 __attribute__((noinline)) void Tile(const int8_t* const* rows, size_t table_rows, size_t first, size_t m,
-                                    const QGemmArgs& args, size_t vector, size_t columns) {
+                                    const QGemmArgs& args, size_t vector, size_t columns,
+                                    const int8_t* weights = nullptr) {
   I32 acc[MR][NV];
   TL_UNROLL for (int j = 0; j < NV; ++j) {
     const I32 start = StartOf(args, vector + static_cast<size_t>(j));
@@ -147,7 +149,7 @@ __attribute__((noinline)) void Tile(const int8_t* const* rows, size_t table_rows
   }
   Rhs<NV> rhs;
   TL_UNROLL for (int j = 0; j < NV; j += Rhs<NV>::kVectors) {
-    rhs.panel[j / Rhs<NV>::kVectors] = Weights(args, vector + static_cast<size_t>(j));
+    rhs.panel[j / Rhs<NV>::kVectors] = weights != nullptr ? weights : Weights(args, vector + static_cast<size_t>(j));
   }
   Loop<MR, NV> loop;
   for (size_t t = 0; t < args.taps; ++t) {

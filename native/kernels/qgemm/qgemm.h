@@ -39,6 +39,7 @@ struct QGemmArgs {
   const void* rhs = nullptr;                 // the panel of column 0 of the call, gemm_n32k4, 4-byte aligned
   size_t rhs_panel_stride = 0;               // bytes from panel to panel: QGemmPanelBytes(k)
   size_t n = 0;                              // columns
+  bool full_range = true;                    // rhs may hold -128; false where it does not, which is faster on NEON
   const int32_t* bias = nullptr;             // [n rounded up to 32] or null
   const int32_t* row_offsets = nullptr;      // [m] or null
   const int32_t* row_zero_points = nullptr;  // [m] or null

@@ -16,7 +16,7 @@ namespace {
 struct Problem {
   size_t m, n, taps, run;
   QGemmOutput output = QGemmOutput::kInt8;
-  bool wide = false, offsets = false, residual = false, table = false, extreme = false;
+  bool wide = false, offsets = false, residual = false, table = false, extreme = false, full_range = false;
 };
 
 int32_t Clamp(double x, int32_t lo, int32_t hi) {
@@ -76,6 +76,7 @@ class QGemmTest : public testing::Test {
     args_.rhs = packed_.data();
     args_.rhs_panel_stride = QGemmPanelBytes(k);
     args_.n = p_.n;
+    args_.full_range = p_.full_range;
     args_.bias = bias_.data();
     if (p_.offsets) {
       args_.row_offsets = offsets_.data();
@@ -170,6 +171,7 @@ TEST_F(QGemmTest, EveryTileOfEveryPath) {
       for (size_t m = 1; m <= max_rows && !HasFatalFailure(); ++m) {
         Check(isa, {m, n, 1, 4 + 4 * (m % 9)});
         Check(isa, {m, n, 3, 8, QGemmOutput::kInt8, true, true, true});
+        Check(isa, {m, n, 1, 20, QGemmOutput::kInt8, false, false, false, false, true, true});
       }
     }
   }
@@ -208,12 +210,14 @@ TEST_F(QGemmTest, ExtremeValuesAndLongRows) {
       const size_t m = FindQGemm(isa, n)->max_rows;
       Check(isa, {m, n, 1, 1024, QGemmOutput::kInt32, false, false, false, false, true});
       Check(isa, {m, n, 9, 128, QGemmOutput::kInt8, true, false, false, false, true});
+      Check(isa, {m, n, 9, 516, QGemmOutput::kInt8, true});  // more rows than a kernel may pack at once
       Check(isa, {m, n, 1, 300, QGemmOutput::kInt8, false, true, true, false, true});
       // Equal signs everywhere: the greatest sums of 16-bit steps.
       Make({m, n, 1, 64, QGemmOutput::kInt32});
-      for (int sign : {-1, 1}) {
+      for (int value : {-128, -127, 127}) {
+        args_.full_range = value == -128;
         for (int8_t& v : lhs_) v = -128;
-        for (int8_t& v : rhs_) v = static_cast<int8_t>(127 * sign);
+        for (int8_t& v : rhs_) v = static_cast<int8_t>(value);
         QGemmPackRhs(rhs_.data(), n, false, 64, n, 0, (n + 31) / 32, packed_.data());
         Compare<int32_t>(*FindQGemm(isa, n), 77, [&](size_t i, size_t j) { return Sum(i, j); });
       }
@@ -223,7 +227,7 @@ TEST_F(QGemmTest, ExtremeValuesAndLongRows) {
 
 TEST_F(QGemmTest, NoStepsGiveTheBias) {
   for (const Isa isa : AllPaths()) {
-    Check(isa, {2, 20, 0, 4, QGemmOutput::kInt8, false, true});
+    Check(isa, {5, 20, 0, 4, QGemmOutput::kInt8, false, true});
     Check(isa, {3, 40, 1, 0, QGemmOutput::kInt32});
   }
 }

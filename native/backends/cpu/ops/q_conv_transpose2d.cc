@@ -154,6 +154,7 @@ void RunPhase(const State& s, const Work& work, const GemmCell& cell, const Phas
     if (s.weight_zero_point != 0) {
       WeightZeroPointOffsets(work.rows, m, args.taps, args.run, k, s.x_zero_point, s.weight_zero_point, offsets);
       args.row_offsets = offsets;
+      args.full_range = true;
     }
     args.dst = work.y + static_cast<size_t>((at.image * g.oh + at.oy) * g.ow + at.ox) * oc;
     s.gemm->tile(work.rows, m, args);

@@ -86,6 +86,7 @@ void RunCell(const OpContext& context, const State& s, const GemmCell& cell, siz
     if (s.weight_zero_point != 0) {
       WeightZeroPointOffsets(rows, m, 1, s.run, s.k, s.x_zero_point, s.weight_zero_point, offsets);
       args.row_offsets = offsets;
+      args.full_range = true;
     }
     const size_t at = begin * n + cell.n_begin;
     args.dst = y + at;

@@ -98,7 +98,8 @@ def _arithmetic(
     folded = bias - x.zero_point * flat.sum(axis=1) if folds else bias
     if np.any(np.abs(folded) >= 2**31):
         raise NotConverted("its bias does not fit int32 in steps of the input's and the weight's scales")
-    wide = numerics.is_wide(most, scale)
+    # Kernels count on weights of at least -127 where a layer is not wide.
+    wide = numerics.is_wide(most, scale) or int(flat.min(initial=0)) < -127
     limits = np.abs(folded) + np.abs(flat).sum(axis=1) * 128
     if np.any(limits >= 2**31):
         raise NotConverted("its sums do not fit int32")
