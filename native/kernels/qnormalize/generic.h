@@ -68,7 +68,7 @@ void Softmax(const SoftmaxTable& table, size_t n, const int8_t* x, void* scratch
     }
     for (size_t j = 0; j < 4; ++j) total += SumOf(sum[j]);
   }
-  const F32 factor = Splat(total == 0 ? 0.0f : 256.0f / static_cast<float>(total));
+  const F32 factor = Splat(total == 0 ? 0.0f : table.steps / static_cast<float>(total));
   const I32 zero_point = SplatI32(-128);
   for (i = 0; i + kQuad <= n; i += kQuad) {
     I32Quad q;

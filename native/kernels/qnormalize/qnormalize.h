@@ -12,9 +12,11 @@
 namespace tealight {
 
 // e[d] = round_half_even(65535 * exp(-x_scale * d)) for d = 0 .. 255, as bytes: entry 255 - d of each array, low bytes
-// and high bytes. The entries past 255 are read (d below 0) but take no part.
+// and high bytes. The entries past 255 are read (d below 0) but take no part. steps: of the result, in a probability
+// of 1.
 struct SoftmaxTable {
   uint8_t low[512], high[512];
+  float steps;
 };
 
 // Sequence of q_layer_norm over a row of n: with integers sum = sum(x), squares = sum(x^2), and in float64
@@ -35,7 +37,7 @@ struct QLayerNormArgs {
 constexpr int64_t kMaxNormalized = 8 << 20;
 
 struct QNormalizeKernels {
-  /// y[i] = min(rint(e[max - x[i]] * (256 / sum of them)), 255) - 128, float32; n >= 1. y may be x.
+  /// y[i] = min(rint(e[max - x[i]] * (steps / sum of them)), 255) - 128, float32; n >= 1. y may be x.
   /// scratch: QSoftmaxScratchBytes(n), 64-byte aligned.
   void (*softmax)(const SoftmaxTable& table, size_t n, const int8_t* x, void* scratch, int8_t* y);
   /// One row of q_layer_norm, 1 <= n <= kMaxNormalized; scale and bias: [n] or null (1 and 0). y may be x.

@@ -160,18 +160,18 @@ def dynamic_params(x: np.ndarray) -> tuple[np.float32, int]:
     return scale, int(np.clip(0 if np.isnan(steps) else steps, 0, 255))
 
 
-def softmax(x: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Returns the int8 softmax over the last axis, scale 1/256, zero point -128.
+def softmax(x: np.ndarray, table: np.ndarray, steps_of_one: float = 256.0) -> np.ndarray:
+    """Returns the int8 softmax over the last axis, scale 1 / steps_of_one, zero point -128.
 
     table: float32 [256], exp(-x_scale * i). e = round_half_even(65535 * table) are integers, so their sums are exact:
-    y = min(round_half_even(e[max - x] * (256 / sum)), 255) - 128 in float32; 0 / 0 counts as 0.
+    y = min(round_half_even(e[max - x] * (steps_of_one / sum)), 255) - 128 in float32; 0 / 0 counts as 0.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         steps = np.rint(np.asarray(table, np.float32) * np.float32(65535))
     e = np.clip(np.where(np.isnan(steps), 0, steps), 0, 65535).astype(np.int64)
     parts = e[x.max(axis=-1, keepdims=True, initial=-128).astype(np.int64) - x]
     total = parts.sum(axis=-1, keepdims=True)
-    factor = np.where(total == 0, np.float32(0), np.float32(256) / np.maximum(total, 1).astype(np.float32))
+    factor = np.where(total == 0, np.float32(0), np.float32(steps_of_one) / np.maximum(total, 1).astype(np.float32))
     y = np.rint(parts.astype(np.float32) * factor.astype(np.float32)) - 128
     return np.asarray(np.minimum(y, 127), np.int8)
 

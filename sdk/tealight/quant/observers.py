@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,7 +22,13 @@ BINS = 8192
 #: The weight of the newest run in a moving average.
 MOMENTUM = 0.1
 _LEAST_EXPONENT = -100
-_CANDIDATES = 48
+_CANDIDATES = 40
+_FINE = 12
+
+#: A function of one number, over arrays.
+Function = Callable[[np.ndarray], np.ndarray]
+#: (centres, counts, low, high) -> what is to be least.
+Cost = Callable[[np.ndarray, np.ndarray, float, float], float]
 
 
 @dataclasses.dataclass
@@ -97,12 +104,13 @@ def merge(a: Statistics, b: Statistics) -> Statistics:
     )  # fmt: skip
 
 
-def value_range(s: Statistics, settings: Settings) -> tuple[float, float]:
+def value_range(s: Statistics, settings: Settings, function: Function | None = None) -> tuple[float, float]:
     """Returns the range (low <= 0 <= high) that the steps of int8 shall cover.
 
     minmax: all that was seen. moving_average: of each run's least and greatest number. percentile: leaves out the same
     share of numbers at either end. entropy: the range whose 256 steps keep the distribution best (least KL
-    divergence). mse: the range with the least mean squared error of rounding and saturation.
+    divergence). mse: the range with the least mean squared error of rounding and saturation; where only `function`
+    reads the value, of what the function makes of it (silu hardly sees numbers below -6).
     """
     low, high = min(s.least, 0.0), max(s.greatest, 0.0)
     if not s.counts.any() or low == high:
@@ -112,7 +120,7 @@ def value_range(s: Statistics, settings: Settings) -> tuple[float, float]:
     elif settings.observer == "percentile":
         low, high = _percentile(s, settings.percentile)
     elif settings.observer in ("entropy", "mse"):
-        low, high = _search(s, low, high, settings.observer == "entropy")
+        low, high = _search(s, low, high, _divergence if settings.observer == "entropy" else _SquaredError(function))
     return low, high
 
 
@@ -133,30 +141,39 @@ def _percentile(s: Statistics, percentile: float) -> tuple[float, float]:
     return min(float(low), 0.0), max(float(high), 0.0)
 
 
-def _search(s: Statistics, low: float, high: float, entropy: bool) -> tuple[float, float]:
-    """Returns the best of shrunken ranges: both ends together, then each alone."""
+def _search(s: Statistics, low: float, high: float, cost: Cost) -> tuple[float, float]:
+    """Returns the best of shrunken ranges: both ends together, then each alone, coarse and fine."""
     centres, counts = s.bins()
-    cost = _divergence if entropy else _squared_error
     factors = np.linspace(1.0, 0.1, _CANDIDATES)
     best = (cost(centres, counts, low, high), low, high)
     for f in factors[1:]:
         best = min(best, (cost(centres, counts, low * f, high * f), low * f, high * f), key=lambda b: b[0])
-    for end in (0, 1):
-        _, start_low, start_high = best
-        if (start_low, start_high)[end] == 0.0:
-            continue
-        for f in np.linspace(1.25, 0.75, _CANDIDATES // 2):
-            a = max(start_low * f, low) if end == 0 else start_low
-            b = min(start_high * f, high) if end == 1 else start_high
-            best = min(best, (cost(centres, counts, a, b), a, b), key=lambda c: c[0])
+    for fine in (False, True):
+        for end in (0, 1):
+            _, kept_low, kept_high = best
+            whole = ((low, high), (kept_low, kept_high))[fine][end]
+            for f in np.linspace(1.1, 0.9, _FINE) if fine else factors:
+                a = kept_low if end else max(whole * f, low)
+                b = min(whole * f, high) if end else kept_high
+                best = min(best, (cost(centres, counts, a, b), a, b), key=lambda c: c[0])
     return float(best[1]), float(best[2])
 
 
-def _squared_error(centres: np.ndarray, counts: np.ndarray, low: float, high: float) -> float:
-    scale, zero_point = numerics.asymmetric_params(low, high)
-    steps = np.clip(np.rint(centres / float(scale)), -128 - zero_point, 127 - zero_point)
-    error = steps * float(scale) - centres
-    return _rounded(np.sum(counts * (error * error)))
+class _SquaredError:
+    """Sum of squared differences between f(x) and f(x as int8)."""
+
+    def __init__(self, function: Function | None) -> None:
+        self.function = function
+
+    def __call__(self, centres: np.ndarray, counts: np.ndarray, low: float, high: float) -> float:
+        """Returns the error of a range."""
+        scale, zero_point = numerics.asymmetric_params(low, high)
+        steps = np.clip(np.rint(centres / float(scale)), -128 - zero_point, 127 - zero_point)
+        real, wanted = steps * float(scale), centres
+        if self.function is not None:
+            real, wanted = self.function(real), self.function(centres)
+        error = real - wanted
+        return _rounded(np.sum(counts * (error * error)))
 
 
 def _rounded(cost: np.floating) -> float:

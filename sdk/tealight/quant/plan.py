@@ -13,7 +13,7 @@ from tealight.ir.types import DType
 from tealight.passes._editor import Editor, out
 from tealight.quant.integerize._context import CLAMPS
 from tealight.quant.integerize.movement import MOVES
-from tealight.quant.recipe import STATIC, Settings
+from tealight.quant.recipe import FLOAT32, STATIC, Settings
 
 #: Ops that multiply by constants: what the rest of the plan is made for.
 LAYERS = ("conv2d", "depthwise_conv2d", "conv_transpose2d", "fully_connected")
@@ -60,6 +60,7 @@ class _Planner:
         self.editor = Editor(graph)
         self.settings = settings
         self.broken = broken
+        self.stream: dict[Node, bool] = {}
         self.integer: set[Value] = set()  # results of integer nodes, and what only moves them
 
     def plan(self) -> Plan:
@@ -127,6 +128,8 @@ class _Planner:
             return False
         if is_pointwise(node):
             return True
+        if settings.residual_stream == FLOAT32 and self._is_residual_stream(node):
+            return False
         if node.op == "softmax" and node.attrs["is_log"]:
             return False
         if node.op == "resize":
@@ -136,6 +139,18 @@ class _Planner:
         if node.op in _KINDS and node.attrs["kind"] not in _KINDS[node.op]:
             return False
         return node.op in (*_SUMS, *_OTHERS)
+
+    def _is_residual_stream(self, node: Node) -> bool:
+        """Whether a node is a layer_norm, or a sum or concat that leads to one.
+
+        A transformer adds small terms to it in each block, and tokens differ in size: one scale for all loses some.
+        """
+        if node not in self.stream:
+            readers = [u for v in node.outputs if v is not None for u in self.editor.users(v)]
+            adds = node.op == "concat" or (node.op == "binary" and node.attrs["kind"] == "add")
+            through = adds or self._moves(node)
+            self.stream[node] = node.op == "layer_norm" or (through and any(map(self._is_residual_stream, readers)))
+        return self.stream[node]
 
     def _operands(self, node: Node) -> list[Value]:
         """Returns the operands that are activations."""

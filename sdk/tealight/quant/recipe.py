@@ -64,6 +64,8 @@ class Settings:
         block_size: Of 4-bit weights: elements that share a scale.
         weight_symmetric: Of 4-bit weights: zero point 0.
         gptq: Of 4-bit weights: round by GPTQ where calibration data is given.
+        residual_stream: "float32" or "int8": what transformers add to and normalise (layer_norm, and the sums that one
+            reads).
     """
 
     recipe: str = FLOAT32
@@ -75,6 +77,7 @@ class Settings:
     block_size: int = 32
     weight_symmetric: bool = True
     gptq: bool = True
+    residual_stream: str = FLOAT32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,7 +238,11 @@ def _changes(where: str, data: Mapping[str, Any]) -> dict[str, Any]:
         result[key] = value
     if "recipe" in result:
         _check_name(f"{where} recipe", result["recipe"])
-    for key, allowed in (("observer", OBSERVERS), ("weight_observer", ("minmax", "mse")), ("block_size", BLOCK_SIZES)):
+    choices: dict[str, tuple[Any, ...]] = {
+        "observer": OBSERVERS, "weight_observer": ("minmax", "mse"), "block_size": BLOCK_SIZES,
+        "residual_stream": (FLOAT32, "int8"),
+    }  # fmt: skip
+    for key, allowed in choices.items():
         if key in result and result[key] not in allowed:
             close = suggestion(str(result[key]), [str(a) for a in allowed])
             raise QuantizeError(f"{where} {key}: {result[key]!r}, expected one of {list(allowed)}{close}")

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tealight.ir.graph import Graph, Node, Value
+from tealight.ir.interpret import evaluate_node
 from tealight.ir.types import DType
 from tealight.passes._editor import Editor, is_plain, out
 from tealight.quant import numerics, observers
-from tealight.quant.integerize.normalize import SOFTMAX_SCALE, SOFTMAX_ZERO_POINT
-from tealight.quant.observers import Statistics
-from tealight.quant.plan import LAYERS, Plan
+from tealight.quant.observers import Function, Statistics
+from tealight.quant.plan import LAYERS, Plan, is_pointwise
 from tealight.quant.recipe import Settings
 
 #: (node, weight, settings) -> int8 weight and its float32 scales [n] (or []); None = round to the nearest.
@@ -123,13 +123,33 @@ def parameters_of(
         own = settings.get(point.producer) if point.producer is not None else None
         if point not in plan.inside or own is None:
             own = next((settings[u] for u in _consumers(editor, point, plan)), Settings())
-        if point.producer is not None and point.producer.op == "softmax" and point in plan.inside:
-            result[point] = np.float32(SOFTMAX_SCALE), SOFTMAX_ZERO_POINT
-            continue
-        low, high = observers.value_range(statistics[point.name], own)
+        low, high = observers.value_range(statistics[point.name], own, _function(editor, plan, point))
         result[point] = observers.parameters(low, high, own.symmetric)
     _share_with_concat(editor, plan, result)
     return result
+
+
+def _function(editor: Editor, plan: Plan, point: Value) -> Function | None:
+    """Returns the function that alone reads a value: that of the table behind it."""
+    nodes: list[Node] = []
+    value: Value = point
+    while (reader := editor.only_user(value)) is not None and reader in plan.nodes and is_pointwise(reader):
+        nodes.append(reader)
+        value = out(reader)
+        if value in plan.points:
+            break
+    if not nodes:
+        return None
+
+    def function(x: np.ndarray) -> np.ndarray:
+        known = point
+        for node in nodes:
+            arrays = [x if v is known else np.asarray(v.const, np.float64).reshape(()) for v in node.inputs if v]
+            (x,) = evaluate_node(node, arrays)
+            known = out(node)
+        return x
+
+    return function
 
 
 def _consumers(editor: Editor, value: Value, plan: Plan) -> list[Node]:

@@ -21,6 +21,7 @@ std::vector<int8_t> Int8s(Values* values, size_t n) {
 
 SoftmaxTable TableOf(double x_scale) {
   SoftmaxTable table = {};
+  table.steps = 256;
   for (int d = 0; d < 256; ++d) {
     const unsigned e = static_cast<unsigned>(lrint(65535 * exp(-x_scale * d)));
     table.low[255 - d] = static_cast<uint8_t>(e & 255);

@@ -32,6 +32,7 @@ def rows(n: int, *shape: int, seed: int = 0) -> list[dict[str, np.ndarray]]:
 def dense_net() -> Graph:
     """Dense layers, a residual sum, a table, a float tail."""
     b = Build()
+    b.spread = 0.2
     x = b.input(4, 32)
     a = b.unary("relu", b.dense(x, 24))
     c = b.unary("silu", b.dense(a, 24))
@@ -154,6 +155,36 @@ def test_functions_of_one_tensor_share_a_table() -> None:
     z = b.binary("mul", b.unary("tanh", b.binary("add", y, 1.0)), 0.5)
     b.graph.outputs = [b.conv(z, 4)]
     assert plan_of(b.graph).points[1:] == [y, z, b.graph.outputs[0]]
+
+
+def test_residual_stream_stays_float_unless_asked() -> None:
+    b = Build()
+    x = b.dense(b.input(1, 5, 16), 16)
+    stream = b("concat", b.normal(1, 1, 16), x, axis=1)
+    total = b.binary("add", b.dense(b("layer_norm", stream, b.normal(16), b.normal(16)), 16), stream)
+    b.graph.outputs = [b.dense(b("layer_norm", total), 4)]
+    plans = [
+        make_plan(b.graph, {n: dataclasses.replace(STATIC.default, residual_stream=r) for n in b.graph.nodes})
+        for r in ("float32", "int8")
+    ]
+    assert {n.op for n in plans[0].nodes} == {"fully_connected"}
+    assert {n.op for n in plans[1].nodes} == {"fully_connected", "concat", "layer_norm", "binary"}
+
+
+def test_range_before_a_function_is_chosen_for_what_the_function_makes() -> None:
+    b = Build()
+    y = b.conv(b.input(1, 8, 8, 4), 8)
+    b.graph.outputs = [b.conv(b.unary("silu", y), 4)]
+    settings = {n: Settings(recipe="static_wi8_ai8", observer="mse") for n in b.graph.nodes}
+    plan = make_plan(b.graph, settings)
+    statistics = {p.name: Statistics() for p in plan.points}
+    for s in statistics.values():
+        s.update(np.float32(np.random.default_rng(0).uniform(-30, 10, 50000)))
+    insert(b.graph, plan, settings, statistics)
+    before = next(n for n in b.graph.nodes if n.op == "quantize" and n.inputs[0] is y)
+    scale, zero_point = float(before.inputs[1].const), int(before.inputs[2].const)
+    assert (-128 - zero_point) * scale > -12  # silu hardly sees what is below
+    assert (127 - zero_point) * scale > 9.5
 
 
 def test_operands_of_a_concat_share_its_quantization() -> None:

@@ -21,6 +21,10 @@ Status Prepare(OpContext& context) {
       table->shape.rank != 1 || table->shape[0] != 256 || !table->is_constant) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "table: absent or another type, expected 256 float32, constant");
   }
+  const float steps = context.attributes<schema::QSoftmax>().steps();
+  if (!(steps >= 1.0f && steps <= 65536.0f)) {
+    return context.Error(TL_ERROR_INVALID_BUNDLE, "steps: %g, expected in [1, 65536]", static_cast<double>(steps));
+  }
   AxisSplit* split = context.state<AxisSplit>();
   RETURN_IF_ERROR(SplitAtAxis(context, x->shape, context.attributes<schema::QSoftmax>().axis(), split));
   const size_t columns = split->inner == 1 ? 0 : Padded(split->n);
@@ -28,8 +32,9 @@ Status Prepare(OpContext& context) {
   return context.SetOutput(0, DType::kInt8, x->shape);
 }
 
-void FillTable(const float* table, SoftmaxTable* out) {
+void FillTable(const float* table, float steps_of_one, SoftmaxTable* out) {
   memset(out, 0, sizeof(*out));
+  out->steps = steps_of_one;
   for (size_t d = 0; d < 256; ++d) {
     const float steps = rintf(table[d] * 65535.0f);
     const uint32_t e = steps >= 65535.0f ? 65535 : steps > 0.0f ? static_cast<uint32_t>(steps) : 0;  // NaN: 0
@@ -45,7 +50,7 @@ Status Run(OpContext& context) {
   SoftmaxTable* table = static_cast<SoftmaxTable*>(context.shared_scratch());
   int8_t* y = context.output(0)->As<int8_t>();
   if (s.n == 0) return Status::Ok();
-  FillTable(context.input(1)->As<float>(), table);
+  FillTable(context.input(1)->As<float>(), context.attributes<schema::QSoftmax>().steps(), table);
   context.ParallelFor(s.outer * s.inner, 4096 / s.n + 1, [&](size_t thread, size_t begin, size_t end) {
     void* scratch = context.thread_scratch(thread);
     int8_t* row = static_cast<int8_t*>(scratch) + QSoftmaxScratchBytes(s.n);

@@ -93,12 +93,21 @@ def _has_integers(node: Node) -> bool:
 
 
 def _notes(graph: Graph, reasons: dict[Node, str]) -> list[tuple[str, str]]:
-    """Returns why nodes that read dequantized tensors, or whose results are quantized, stayed float."""
-    left = {v.producer for n in graph.nodes if n.op == "quantize" for v in n.inputs[:1] if v is not None}
+    """Returns why layers, and nodes between a dequantize and a quantize node, stayed float.
+
+    Other nodes behind the last integers are float because nothing asked for more.
+    """
+    users = graph.users()
+    leads: set[Node] = set()  # to a quantize node
+    for node in reversed(graph.nodes):
+        readers = [u for v in node.outputs if v is not None for u in users[v]]
+        if node.op != "dequantize" and any(u.op == "quantize" or u in leads for u in readers):
+            leads.add(node)
     notes = []
     for node in graph.nodes:
-        if node.op in ("quantize", "dequantize") or not (_has_integers(node) or node in left):
-            continue
-        why = reasons.get(node) or f"there is no integer form of {node.op}"
-        notes.append((node.name, f"stays float32: {why}"))
+        read = _has_integers(node) and (node in leads or node.op in (*layers.LAYERS, "matmul"))
+        last = any(u.op == "quantize" for v in node.outputs if v is not None for u in users[v])
+        if node.op not in ("quantize", "dequantize") and (read or (last and node in reasons)):
+            why = reasons.get(node) or f"there is no integer form of {node.op}"
+            notes.append((node.name, f"stays float32: {why}"))
     return notes

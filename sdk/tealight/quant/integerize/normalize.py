@@ -9,24 +9,29 @@ from tealight.ir.graph import Node, Value
 from tealight.quant import numerics
 from tealight.quant.integerize._context import Context, NotConverted, Quantized, annotate
 
-#: What q_softmax gives, always: probabilities in steps of 1/256.
+#: The steps of q_softmax where the quantize node behind it does not say others that it can have.
 SOFTMAX_SCALE = 1.0 / 256
 SOFTMAX_ZERO_POINT = -128
+_MOST_STEPS = 65536
 
 
 def softmax(context: Context, node: Node) -> None:
-    """Turns dequantize -> softmax -> quantize into q_softmax with a table of exp(-scale * i), i = 0 .. 255."""
+    """Turns dequantize -> softmax -> quantize into q_softmax with a table of exp(-scale * i), i = 0 .. 255.
+
+    Its steps are those of the quantize node where that can be (zero point -128), else 1/256 and a table behind it.
+    """
     if node.attrs["is_log"]:
         raise NotConverted("there is no integer form of the logarithm of softmax")
     x, target = context.operand(node, 0), context.target(node)
-    entries = np.exp(-np.arange(256, dtype=np.float64) * x.scale).astype(np.float32)
-    y = context.emit(
-        "q_softmax", [x.value, context.const(entries, "exp_table")], {"axis": node.attrs["axis"]}, node
-    )  # fmt: skip
-    annotate(y, SOFTMAX_SCALE, SOFTMAX_ZERO_POINT)
-    result = Quantized(y, SOFTMAX_SCALE, SOFTMAX_ZERO_POINT)
     if (target.lo, target.hi) != (-128, 127):
         raise NotConverted("a softmax with a clamp behind it")
+    fits = target.zero_point == SOFTMAX_ZERO_POINT and 1 / _MOST_STEPS <= target.scale <= 1
+    scale = target.scale if fits else SOFTMAX_SCALE
+    entries = np.exp(-np.arange(256, dtype=np.float64) * x.scale).astype(np.float32)
+    attrs = {"axis": node.attrs["axis"], "steps": float(np.float32(1 / scale))}
+    y = context.emit("q_softmax", [x.value, context.const(entries, "exp_table")], attrs, node)
+    annotate(y, scale, SOFTMAX_ZERO_POINT)
+    result = Quantized(y, scale, SOFTMAX_ZERO_POINT)
     context.finish(target, context.requantized(result, target.scale, target.zero_point, target.node))
 
 
