@@ -76,6 +76,16 @@ def test_values_keep_the_names_of_the_float_graph(native: None) -> None:
     assert all(v.name in names and v.type.quantization is not None for v in integers)
 
 
+def test_values_behind_a_clamp_keep_their_names(native: None) -> None:
+    needs("q_conv2d")
+    b = Build()
+    y = b.unary("clip", b.conv(b.input(1, 8, 8, 3), 8), alpha=0.0, beta=6.0)
+    name = y.name
+    b.graph.outputs = [b.conv(y, 4)]
+    quantized(b.graph, rows(2, 1, 8, 8, 3))
+    assert name in [v.name for n in b.graph.nodes if n.op == "q_conv2d" for v in n.outputs]
+
+
 def test_static_recipe_needs_data() -> None:
     with pytest.raises(QuantizeError, match="no calibration data"):
         apply(dense_net(), STATIC, None, {})

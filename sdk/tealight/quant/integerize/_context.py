@@ -151,7 +151,7 @@ class Context:
         """Gives an int8 value the name of the float value that it stands for, where that is gone from the graph."""
         if self.editor.is_output(value) or self.editor.is_output(source) or source.producer is None:
             return
-        if source.producer in self.graph.nodes:
+        if self.editor.users(source):
             return
         value.name, source.name = source.name, value.name
 
