@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,29 +84,7 @@ class Rnn(OpDef):
         assert x is not None and w is not None and r is not None
         w = restore(w, scales[0], scales[1], attrs["block_size"])
         r = restore(r, scales[2], scales[3], attrs["block_size"])
-        kind, hidden, direction = attrs["kind"], attrs["hidden_size"], attrs["direction"]
-        d, g, (t, b, _) = self._directions(direction), GATES[kind], x.shape
-        wide = [np.asarray(a, np.float64).reshape(d, g * hidden, -1) for a in (w, r)]
-        biases = np.zeros((d, 2, g * hidden)) if bias is None else bias.astype(np.float64).reshape(d, 2, g * hidden)
-        peeps = np.zeros((d, 3, hidden)) if peepholes is None else peepholes.astype(np.float64).reshape(d, 3, hidden)
-        ends = np.full(b, t) if lens is None else lens
-        y = np.zeros((t, d, b, hidden))
-        state = [np.zeros((d, b, hidden)) if s is None else s.astype(np.float64) for s in (h0, c0)]
-        per = FUNCTIONS[kind]
-        for j in range(d):
-            backward = direction == "reverse" or j == 1
-            cell = _Cell(kind, wide[0][j], wide[1][j], biases[j], peeps[j], attrs["activations"][j * per :], attrs)
-            h, c = state[0][j], state[1][j]
-            for step in range(t):
-                index = ends - 1 - step if backward else np.full(b, step)
-                live = step < ends
-                now = x[np.where(live, index, 0), np.arange(b)].astype(np.float64)
-                new_h, new_c = cell.step(now, h, c)
-                h, c = np.where(live[:, None], new_h, h), np.where(live[:, None], new_c, c)
-                y[index[live], j, live] = h[live]
-            state[0][j], state[1][j] = h, c
-        results = [y, *state] if kind == "lstm" else [y, state[0]]
-        return [a.astype(np.float32) for a in results]
+        return step_through(x, w, r, [bias, lens, h0, c0, peepholes], attrs, lambda rows, weight: rows @ weight.T)
 
     @staticmethod
     def _directions(direction: str) -> int:
@@ -171,15 +149,59 @@ def _fits(shape: Sequence[Any], wanted: Sequence[Any]) -> bool:
     return len(shape) == len(wanted) and all(isinstance(a, str) or isinstance(b, str) or a == b for a, b in pairs)
 
 
+def step_through(
+    x: np.ndarray, w: np.ndarray, r: np.ndarray, rest: Sequence[np.ndarray | None], attrs: dict[str, Any],
+    product: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> list[np.ndarray]:  # fmt: skip
+    """Runs a layer in float64.
+
+    Args:
+        x: [t, b, i].
+        w: What multiplies x, rows [d*g*h, ...].
+        r: What multiplies h, rows [d*g*h, ...].
+        rest: bias, sequence_lens, initial_h, initial_c, peepholes; None or missing at the end where absent.
+        attrs: Of the op.
+        product: Returns rows [m, k] times (rows of w or r) transposed.
+
+    Returns:
+        y, y_h and, for an LSTM, y_c.
+    """
+    bias, lens, h0, c0, peepholes = (*rest, *[None] * 5)[:5]
+    kind, hidden, direction = attrs["kind"], attrs["hidden_size"], attrs["direction"]
+    d, g, (t, b, _) = (2 if direction == "bidirectional" else 1), GATES[kind], x.shape
+    wide = [np.asarray(a, np.float64).reshape(d, g * hidden, -1) for a in (w, r)]
+    biases = np.zeros((d, 2, g * hidden)) if bias is None else bias.astype(np.float64).reshape(d, 2, g * hidden)
+    peeps = np.zeros((d, 3, hidden)) if peepholes is None else peepholes.astype(np.float64).reshape(d, 3, hidden)
+    ends = np.full(b, t) if lens is None else lens
+    y = np.zeros((t, d, b, hidden))
+    state = [np.zeros((d, b, hidden)) if s is None else s.astype(np.float64) for s in (h0, c0)]
+    per = FUNCTIONS[kind]
+    for j in range(d):
+        backward = direction == "reverse" or j == 1
+        cell = _Cell(kind, wide[0][j], wide[1][j], biases[j], peeps[j], attrs["activations"][j * per :], attrs, product)
+        h, c = state[0][j], state[1][j]
+        for step in range(t):
+            index = ends - 1 - step if backward else np.full(b, step)
+            live = step < ends
+            now = x[np.where(live, index, 0), np.arange(b)].astype(np.float64)
+            new_h, new_c = cell.step(now, h, c)
+            h, c = np.where(live[:, None], new_h, h), np.where(live[:, None], new_c, c)
+            y[index[live], j, live] = h[live]
+        state[0][j], state[1][j] = h, c
+    results = [y, *state] if kind == "lstm" else [y, state[0]]
+    return [a.astype(np.float32) for a in results]
+
+
 class _Cell:
     """One direction of a layer."""
 
     def __init__(
         self, kind: str, w: np.ndarray, r: np.ndarray, bias: np.ndarray, peepholes: np.ndarray,
         activations: Sequence[dict[str, Any]], attrs: dict[str, Any],
+        product: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> None:  # fmt: skip
         self.kind, self.w, self.r, self.bias, self.peepholes, self.attrs = kind, w, r, bias, peepholes, attrs
-        self.activations = activations
+        self.activations, self.product = activations, product
 
     def function(self, i: int, x: np.ndarray, *, clipped: bool = True) -> np.ndarray:
         """Applies activation function i of this direction, after the clip."""
@@ -190,11 +212,11 @@ class _Cell:
     def step(self, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns the next h and c."""
         if self.kind == "rnn":
-            return self.function(0, x @ self.w.T + h @ self.r.T + self.bias.sum(axis=0)), c
+            return self.function(0, self.product(x, self.w) + self.product(h, self.r) + self.bias.sum(axis=0)), c
         return self._gru(x, h, c) if self.kind == "gru" else self._lstm(x, h, c)
 
     def _lstm(self, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        i, o, f, g = np.split(x @ self.w.T + h @ self.r.T + self.bias.sum(axis=0), 4, axis=1)
+        i, o, f, g = np.split(self.product(x, self.w) + self.product(h, self.r) + self.bias.sum(axis=0), 4, axis=1)
         p = self.peepholes
         i = self.function(0, i + p[0] * c)
         f = 1 - i if self.attrs["input_forget"] else self.function(0, f + p[2] * c)
@@ -203,11 +225,11 @@ class _Cell:
 
     def _gru(self, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n = h.shape[1]
-        from_x, from_h = x @ self.w.T + self.bias[0], h @ self.r.T + self.bias[1]
+        from_x, from_h = self.product(x, self.w) + self.bias[0], self.product(h, self.r) + self.bias[1]
         z = self.function(0, from_x[:, :n] + from_h[:, :n])
         r = self.function(0, from_x[:, n : 2 * n] + from_h[:, n : 2 * n])
         if self.attrs["linear_before_reset"]:
             inner = r * from_h[:, 2 * n :]
         else:
-            inner = (r * h) @ self.r[2 * n :].T + self.bias[1, 2 * n :]
+            inner = self.product(r * h, self.r[2 * n :]) + self.bias[1, 2 * n :]
         return (1 - z) * self.function(1, from_x[:, 2 * n :] + inner) + z * h, c

@@ -5,155 +5,43 @@
 //
 // One gate value: p = chain(w_bias; x w) ; q = chain(r_bias; h r) ; sum = q + p. Gate arithmetic is one rounding per
 // written operation, in the order of the formulas in sdk/tealight/ops/rnn.py.
-#include <string.h>
-
-#include "backends/cpu/activation.h"
+#include "backends/cpu/rnn_layer.h"
 #include "backends/cpu/stored_weights.h"
 
 namespace tealight {
 namespace {
 
-constexpr size_t kMaxFunctions = 6;
-
-struct Function {
-  UnaryOp kind;
-  float alpha, beta;
-};
-
 struct State {
-  schema::RnnKind kind;
-  bool reverse;  // the first direction runs backwards
-  bool linear_before_reset, input_forget;
-  float clip;
-  size_t directions, gates, per_direction;  // per_direction: activation functions
-  size_t t, b, i, h;
-  Function functions[kMaxFunctions];
-  GemmGrid grid;                     // of x w, one direction
-  size_t input_floats, step_floats;  // of one direction: [t, b, g h] and the buffers of a step
+  RnnLayer layer;
+  GemmGrid grid;  // of x w, one direction
   StoredWeights w, r;
   size_t w_floats, r_floats;  // decoded, all directions; they come first in the scratch
-
-  /// The packed float32 of w or r.
-  const float* W(const OpContext& context) const { return Weights(context, w, 0); }
-  const float* R(const OpContext& context) const { return Weights(context, r, w_floats); }
-
- private:
-  static const float* Weights(const OpContext& context, const StoredWeights& stored, size_t at) {
-    if (stored.is_float32()) return reinterpret_cast<const float*>(stored.panels.data);
-    return static_cast<const float*>(context.shared_scratch()) + at;
-  }
 };
 
-size_t Gates(schema::RnnKind kind) { return kind == schema::RnnKind::lstm ? 4 : kind == schema::RnnKind::gru ? 3 : 1; }
-
-Status CheckFloat(const OpContext& context, int i, const char* name, const Shape& wanted) {
-  const Tensor* x = context.input(i);
-  if (x == nullptr || (x->dtype == DType::kFloat32 && x->shape == wanted)) return Status::Ok();
-  return context.Error(TL_ERROR_WRONG_SHAPE, "%s: does not fit, expected float32 of rank %d fitting x and hidden_size",
-                       name, wanted.rank);
-}
-
-Status CheckWeight(const OpContext& context, int i, const char* name, const Shape& wanted, const State& s) {
-  if (context.input(i) == nullptr || !IsWeightDType(context.input(i)->dtype) || context.input(i)->shape != wanted) {
-    return context.Error(TL_ERROR_WRONG_SHAPE, "%s: does not fit, expected a weight fitting x and hidden_size", name);
-  }
-  const Tensor& weight = *context.input(i);
-  if (weight.layout != Layout::kGemmN16 || weight.layout_groups != s.directions || !weight.is_constant) {
-    return context.Error(TL_ERROR_WRONG_SHAPE, "%s: layout %d in %u groups, expected a constant packed per direction",
-                         name, static_cast<int>(weight.layout), weight.layout_groups);
-  }
-  return Status::Ok();
-}
-
-Shape MakeShape(int rank, size_t a, size_t b = 0, size_t c = 0, size_t d = 0) {
-  Shape shape;
-  const size_t dims[] = {a, b, c, d};
-  for (int i = 0; i < rank; ++i) shape.Append(static_cast<int64_t>(dims[i]));
-  return shape;
-}
-
-Status ReadAttributes(const OpContext& context, State* s) {
-  const auto& attributes = context.attributes<schema::Rnn>();
-  s->kind = attributes.kind();
-  s->gates = Gates(s->kind);
-  s->per_direction = s->kind == schema::RnnKind::lstm ? 3 : s->kind == schema::RnnKind::gru ? 2 : 1;
-  s->directions = attributes.direction() == schema::RnnDirection::bidirectional ? 2 : 1;
-  s->reverse = attributes.direction() == schema::RnnDirection::reverse;
-  s->linear_before_reset = attributes.linear_before_reset();
-  s->input_forget = attributes.input_forget();
-  s->clip = attributes.clip();
-  if (s->kind > schema::RnnKind::MAX || attributes.direction() > schema::RnnDirection::MAX ||
-      attributes.hidden_size() < 1 || attributes.hidden_size() > 1 << 24 || !(s->clip >= 0)) {
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "kind %d, hidden_size %d, expected a known kind and a size above 0",
-                         static_cast<int>(s->kind), attributes.hidden_size());
-  }
-  s->h = static_cast<size_t>(attributes.hidden_size());
-  const auto* list = attributes.activations();
-  const size_t count = s->directions * s->per_direction;
-  if (list == nullptr || list->size() != count) {
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "activations: %u, expected %u", list == nullptr ? 0u : list->size(),
-                         static_cast<unsigned>(count));
-  }
-  for (unsigned j = 0; j < list->size(); ++j) {
-    const schema::Activation* a = list->Get(j);
-    if (a == nullptr || !IsFloatUnary(static_cast<UnaryOp>(a->kind()))) {
-      return context.Error(TL_ERROR_INVALID_BUNDLE, "activation %u: unknown, expected a float32 function", j);
-    }
-    s->functions[j] = {static_cast<UnaryOp>(a->kind()), a->alpha(), a->beta()};
-  }
-  return Status::Ok();
-}
-
-Status CheckOperands(const OpContext& context, const State& s) {
-  const size_t d = s.directions, rows = d * s.gates * s.h;
-  RETURN_IF_ERROR(CheckWeight(context, 1, "w", MakeShape(2, rows, s.i), s));
-  RETURN_IF_ERROR(CheckWeight(context, 2, "r", MakeShape(2, rows, s.h), s));
-  RETURN_IF_ERROR(CheckFloat(context, 3, "bias", MakeShape(1, 2 * rows)));
-  RETURN_IF_ERROR(CheckFloat(context, 5, "initial_h", MakeShape(3, d, s.b, s.h)));
-  RETURN_IF_ERROR(CheckFloat(context, 6, "initial_c", MakeShape(3, d, s.b, s.h)));
-  RETURN_IF_ERROR(CheckFloat(context, 7, "peepholes", MakeShape(1, d * 3 * s.h)));
-  const Tensor* lens = context.input(4);
-  if (lens != nullptr && (lens->dtype != DType::kInt32 || lens->shape != MakeShape(1, s.b))) {
-    return context.Error(TL_ERROR_WRONG_SHAPE, "sequence_lens: does not fit, expected int32 [%lld]",
-                         static_cast<long long>(s.b));
-  }
-  return Status::Ok();
+Status CheckWeight(const OpContext& context, int i, const char* name, size_t k, const RnnLayer& layer) {
+  RETURN_IF_ERROR(CheckRnnWeight(context, i, name, k, Layout::kGemmN16, layer));
+  if (IsWeightDType(context.input(i)->dtype)) return Status::Ok();
+  return context.Error(TL_ERROR_WRONG_DTYPE, "%s: %s, expected a dtype of weights", name,
+                       DTypeName(context.input(i)->dtype));
 }
 
 Status Prepare(OpContext& context) {
+  const auto& attributes = context.attributes<schema::Rnn>();
   State* s = new (context.state<State>()) State();
-  RETURN_IF_ERROR(ReadAttributes(context, s));
-  const Tensor* x = context.input(0);
-  if (x == nullptr || x->dtype != DType::kFloat32 || x->shape.rank != 3) {
-    return context.Error(TL_ERROR_WRONG_SHAPE, "x: another type or rank, expected float32 [t, b, i]");
-  }
-  s->t = static_cast<size_t>(x->shape[0]);
-  s->b = static_cast<size_t>(x->shape[1]);
-  s->i = static_cast<size_t>(x->shape[2]);
-  RETURN_IF_ERROR(CheckOperands(context, *s));
-  const int64_t block_size = context.attributes<schema::Rnn>().block_size();
-  RETURN_IF_ERROR(ReadStoredWeights(context, 1, 8, 9, block_size, &s->w));
-  RETURN_IF_ERROR(ReadStoredWeights(context, 2, 10, 11, block_size, &s->r));
-  s->w_floats = DecodedFloats(s->w, s->directions);
-  s->r_floats = DecodedFloats(s->r, s->directions);
-  const Shape state = MakeShape(3, s->directions, s->b, s->h);
-  RETURN_IF_ERROR(context.SetOutput(0, DType::kFloat32, MakeShape(4, s->t, s->directions, s->b, s->h)));
-  RETURN_IF_ERROR(context.SetOutput(1, DType::kFloat32, state));
-  if (s->kind == schema::RnnKind::lstm) RETURN_IF_ERROR(context.SetOutput(2, DType::kFloat32, state));
-  const size_t columns = s->gates * s->h;
-  size_t total;
-  // A step has sums [b, g h], h, c and two temporaries [b, h] (the GRU's recurrent part among the sums).
-  size_t rows;
-  if (__builtin_mul_overflow(s->t, s->b, &rows) || __builtin_mul_overflow(s->b, columns + 4 * s->h, &s->step_floats) ||
-      __builtin_mul_overflow(rows, columns, &s->input_floats) ||
-      __builtin_add_overflow(s->step_floats, s->input_floats, &total) ||
-      __builtin_mul_overflow(total, s->directions, &total) ||
-      __builtin_add_overflow(total, s->w_floats + s->r_floats, &total) ||
-      __builtin_mul_overflow(total, sizeof(float), &total)) {
-    return context.Error(TL_ERROR_OUT_OF_MEMORY, "working memory over the address space, expected a smaller x");
-  }
-  s->grid = PlanGemmGrid(rows, columns, s->i, FindGemm(context.isa(), columns)->max_rows, context.num_threads());
-  context.RequestScratch(total, 0);
+  RnnLayer* layer = &s->layer;
+  RETURN_IF_ERROR(ReadRnnAttributes(context, attributes, layer));
+  RETURN_IF_ERROR(PlanRnn(context, 3, layer));
+  RETURN_IF_ERROR(CheckWeight(context, 1, "w", layer->i, *layer));
+  RETURN_IF_ERROR(CheckWeight(context, 2, "r", layer->h, *layer));
+  RETURN_IF_ERROR(ReadStoredWeights(context, 1, 8, 9, attributes.block_size(), &s->w));
+  RETURN_IF_ERROR(ReadStoredWeights(context, 2, 10, 11, attributes.block_size(), &s->r));
+  s->w_floats = DecodedFloats(s->w, layer->directions);
+  s->r_floats = DecodedFloats(s->r, layer->directions);
+  const size_t columns = layer->columns();
+  s->grid = PlanGemmGrid(layer->t * layer->b, columns, layer->i, FindGemm(context.isa(), columns)->max_rows,
+                         context.num_threads());
+  const size_t floats = layer->directions * layer->direction_floats() + s->w_floats + s->r_floats;
+  context.RequestScratch(floats * sizeof(float), 0);
   return Status::Ok();
 }
 
@@ -177,166 +65,36 @@ void Product(const OpContext& context, const float* lhs, size_t k, const float* 
   });
 }
 
-// One direction at work.
-class Direction {
+// The weights of one direction, and where its memory is.
+class Products {
  public:
-  Direction(const OpContext& context, const State& s, size_t index)
-      : context_(context), s_(s), index_(index), kernels_(*FindElementwise(context.isa())) {
-    const size_t columns = s.gates * s.h, panels = CeilDiv(columns, kGemmPanel);
-    w_ = s.W(context) + index * panels * kGemmPanel * s.i;
-    r_ = s.R(context) + index * panels * kGemmPanel * s.h;
+  Products(const OpContext& context, const State& s, size_t index) : context_(context), s_(s) {
+    const RnnLayer& layer = s.layer;
+    const size_t rows = CeilDiv(layer.columns(), kGemmPanel) * kGemmPanel;
+    float* scratch = static_cast<float*>(context.shared_scratch());
+    w_ = Weights(s.w, scratch) + index * rows * layer.i;
+    r_ = Weights(s.r, scratch + s.w_floats) + index * rows * layer.h;
+    memory_ = scratch + s.w_floats + s.r_floats + index * layer.direction_floats();
     const Tensor* bias = context.input(3);
-    bias_ = bias != nullptr ? bias->As<float>() + index * 2 * columns : nullptr;
-    const Tensor* peepholes = context.input(7);
-    peepholes_ = peepholes != nullptr ? peepholes->As<float>() + index * 3 * s.h : nullptr;
-    input_ = static_cast<float*>(context.shared_scratch()) + s.w_floats + s.r_floats +
-             index * (s.input_floats + s.step_floats);
-    sums_ = input_ + s.input_floats;
-    h_ = sums_ + s.b * columns;
-    c_ = h_ + s.b * s.h;
-    temporary_ = c_ + s.b * s.h;
+    bias_ = bias != nullptr ? bias->As<float>() + index * 2 * layer.columns() : nullptr;
   }
+
+  float* memory() const { return memory_; }
 
   /// A cell of the product of all inputs with w.
-  void MultiplyInput(const GemmCell& cell) {
-    const float* x = context_.input(0)->As<float>();
-    Product(context_, x, s_.i, w_, cell, s_.gates * s_.h, bias_, nullptr, input_);
+  void Input(const GemmCell& cell) const {
+    const RnnLayer& layer = s_.layer;
+    Product(context_, context_.input(0)->As<float>(), layer.i, w_, cell, layer.columns(), bias_, nullptr, memory_);
   }
-
-  /// All steps.
-  void Run() {
-    LoadState(context_.input(5), h_);
-    LoadState(context_.input(6), c_);
-    const bool backward = s_.reverse || index_ == 1;
-    for (size_t step = 0; step < s_.t && !context_.ShouldStop(); ++step) {
-      const size_t columns = s_.gates * s_.h;
-      for (size_t b = 0; b < s_.b; ++b) {
-        const size_t at = backward ? End(b) - 1 - step : step;
-        if (step < End(b)) memcpy(sums_ + b * columns, input_ + (at * s_.b + b) * columns, columns * sizeof(float));
-      }
-      MultiplyState();
-      for (size_t b = 0; b < s_.b; ++b) {
-        if (step < End(b)) FinishStep(b, backward ? End(b) - 1 - step : step);
-      }
-    }
-    StoreState(context_.output(1), h_);
-    StoreState(context_.output(2), c_);
+  void State(const float* h, float* sums) const {
+    const RnnLayer& layer = s_.layer;
+    Product(context_, h, layer.h, r_, {0, layer.b, 0, layer.columns()}, layer.columns(), RecurrentBias(), sums, sums);
   }
-
- private:
-  size_t End(size_t b) const {
-    const Tensor* lens = context_.input(4);
-    if (lens == nullptr) return s_.t;
-    const int32_t end = lens->As<int32_t>()[b];
-    return end < 0 ? 0 : Least(static_cast<size_t>(end), s_.t);
-  }
-  void LoadState(const Tensor* source, float* state) {
-    const size_t n = s_.b * s_.h;
-    if (n == 0) return;
-    if (source == nullptr) {
-      memset(state, 0, n * sizeof(float));
-    } else {
-      memcpy(state, source->As<float>() + index_ * n, n * sizeof(float));
-    }
-  }
-  void StoreState(Tensor* target, const float* state) {
-    const size_t n = s_.b * s_.h;
-    if (target != nullptr && n > 0) memcpy(target->As<float>() + index_ * n, state, n * sizeof(float));
-  }
-  void Apply(size_t function, size_t n, float* x, bool clipped = true) {
-    const Function& f = s_.functions[index_ * s_.per_direction + function];
-    if (clipped && s_.clip > 0) kernels_.unary(UnaryOp::kClip, -s_.clip, s_.clip, n, x, x);
-    kernels_.unary(f.kind, f.alpha, f.beta, n, x, x);
-  }
-  void Binary(BinaryOp op, size_t n, const float* a, const float* b, float* y) {
-    kernels_.binary(op, 1, n, {a, 0, 1}, {b, 0, 1}, y);
-  }
-  // Adds the recurrent part to the sums of all rows; a GRU's waits for its reset gate.
-  void MultiplyState() {
-    const size_t columns = s_.gates * s_.h;
-    if (s_.kind != schema::RnnKind::gru) {
-      const float* bias = bias_ != nullptr ? bias_ + columns : nullptr;
-      Product(context_, h_, s_.h, r_, {0, s_.b, 0, columns}, columns, bias, sums_, sums_);
-    }
-  }
-
-  void FinishStep(size_t b, size_t at) {
-    float* sums = sums_ + b * s_.gates * s_.h;
-    float* h = h_ + b * s_.h;
-    switch (s_.kind) {
-      case schema::RnnKind::lstm:
-        Lstm(sums, h, c_ + b * s_.h);
-        break;
-      case schema::RnnKind::gru:
-        Gru(b, sums, h);
-        break;
-      default:
-        Apply(0, s_.h, sums);
-        memcpy(h, sums, s_.h * sizeof(float));
-    }
-    Tensor* y = context_.output(0);
-    if (y == nullptr) return;
-    memcpy(y->As<float>() + ((at * s_.directions + index_) * s_.b + b) * s_.h, h, s_.h * sizeof(float));
-  }
-
-  void AddPeephole(size_t which, const float* c, float* gate) {
-    if (peepholes_ == nullptr) return;
-    Binary(BinaryOp::kMul, s_.h, peepholes_ + which * s_.h, c, temporary_);
-    Binary(BinaryOp::kAdd, s_.h, gate, temporary_, gate);
-  }
-
-  void Lstm(float* sums, float* h, float* c) {
-    const size_t n = s_.h;
-    float *i = sums, *o = sums + n, *f = sums + 2 * n, *g = sums + 3 * n;
-    AddPeephole(0, c, i);
-    Apply(0, n, i);
-    if (s_.input_forget) {
-      const float one = 1.0f;
-      kernels_.binary(BinaryOp::kSub, 1, n, {&one, 0, 0}, {i, 0, 1}, f);
-    } else {
-      AddPeephole(2, c, f);
-      Apply(0, n, f);
-    }
-    Apply(1, n, g);
-    Binary(BinaryOp::kMul, n, f, c, f);
-    Binary(BinaryOp::kMul, n, i, g, i);
-    Binary(BinaryOp::kAdd, n, f, i, c);
-    AddPeephole(1, c, o);
-    Apply(0, n, o);
-    memcpy(g, c, n * sizeof(float));
-    Apply(2, n, g, false);
-    Binary(BinaryOp::kMul, n, o, g, h);
-  }
-
-  // sums holds the input's part; the recurrent part is computed here, row by row.
-  void Gru(size_t b, float* sums, float* h) {
-    const size_t n = s_.h;
-    float* recurrent = temporary_ + b * 2 * n;  // [2, h]: a row's part of the temporaries
-    RecurrentRow(h, 0, 2 * n, sums, sums);
-    float *z = sums, *r = sums + n, *g = sums + 2 * n;
-    Apply(0, 2 * n, sums);
-    if (s_.linear_before_reset) {
-      RecurrentRow(h, 2 * n, 3 * n, nullptr, recurrent);
-      Binary(BinaryOp::kMul, n, r, recurrent, recurrent);
-      Binary(BinaryOp::kAdd, n, recurrent, g, g);
-    } else {
-      Binary(BinaryOp::kMul, n, r, h, recurrent);
-      RecurrentRow(recurrent, 2 * n, 3 * n, g, g);
-    }
-    Apply(1, n, g);
-    const float one = 1.0f;
-    kernels_.binary(BinaryOp::kSub, 1, n, {&one, 0, 0}, {z, 0, 1}, r);
-    Binary(BinaryOp::kMul, n, r, g, r);
-    Binary(BinaryOp::kMul, n, z, h, z);
-    Binary(BinaryOp::kAdd, n, r, z, h);
-  }
-
-  // dst [end - begin] = chain(r_bias; lhs r) + residual, for any columns: those before a panel's start are computed
-  // into the same panel's buffer and left out.
-  void RecurrentRow(const float* lhs, size_t begin, size_t end, const float* residual, float* dst) {
+  // For any columns: those before a panel's start are left out of the panel.
+  void Row(const float* lhs, size_t begin, size_t end, const float* residual, float* dst) const {
     const GemmKernels& gemm = *FindGemm(context_.isa(), end - begin);
-    const size_t n = s_.h, columns = s_.gates * n;
-    const float* bias = bias_ != nullptr ? bias_ + columns : nullptr;
+    const size_t n = s_.layer.h, columns = s_.layer.columns();
+    const float* bias = RecurrentBias();
     size_t column = begin;
     while (column < end) {
       const size_t skip = column % kGemmPanel, panel = column / kGemmPanel;
@@ -359,27 +117,34 @@ class Direction {
     }
   }
 
+ private:
+  static const float* Weights(const StoredWeights& stored, const float* decoded) {
+    return stored.is_float32() ? reinterpret_cast<const float*>(stored.panels.data) : decoded;
+  }
+  const float* RecurrentBias() const { return bias_ != nullptr ? bias_ + s_.layer.columns() : nullptr; }
+
   const OpContext& context_;
-  const State& s_;
-  const size_t index_;
-  const ElementwiseKernels& kernels_;
-  const float *w_, *r_, *bias_, *peepholes_;
-  float *input_, *sums_, *h_, *c_, *temporary_;
+  const struct State& s_;
+  const float *w_, *r_, *bias_;
+  float* memory_;
 };
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
-  Tensor* y = context.output(0);
-  if (y != nullptr && context.input(4) != nullptr && y->Bytes() != 0) memset(y->data, 0, y->Bytes());
+  const size_t directions = s.layer.directions;
+  ClearRnnResult(context, s.layer);
   float* scratch = static_cast<float*>(context.shared_scratch());
-  if (!s.w.is_float32()) DecodeAll(context, s.w, s.directions, scratch);
-  if (!s.r.is_float32()) DecodeAll(context, s.r, s.directions, scratch + s.w_floats);
+  if (!s.w.is_float32()) DecodeAll(context, s.w, directions, scratch);
+  if (!s.r.is_float32()) DecodeAll(context, s.r, directions, scratch + s.w_floats);
   const size_t cells = s.grid.cells();
-  context.ParallelFor(cells * s.directions, 1, [&](size_t, size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) Direction(context, s, i / cells).MultiplyInput(s.grid.Cell(i % cells));
+  context.ParallelFor(cells * directions, 1, [&](size_t, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) Products(context, s, i / cells).Input(s.grid.Cell(i % cells));
   });
-  context.ParallelFor(s.directions, 1, [&](size_t, size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) Direction(context, s, i).Run();
+  context.ParallelFor(directions, 1, [&](size_t, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const Products products(context, s, i);
+      RnnDirection<Products>(context, s.layer, i, products.memory(), products).Run();
+    }
   });
   return Status::Ok();
 }
