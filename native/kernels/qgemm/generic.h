@@ -34,26 +34,54 @@ TL_INLINE const int8_t* Weights(const QGemmArgs& args, size_t vector) {
   return reinterpret_cast<const int8_t*>(PanelOf(args, vector) + 4 * kQGemmPanel) + vector % kPanelVectors * 4 * kLanes;
 }
 
-// One vector of one row, from the sum to dst; columns: of this vector.
-TL_INLINE void FinishInt8(I32 sum, const QGemmArgs& args, size_t column, size_t columns, const int8_t* residual,
-                          int8_t* dst) {
-  const RequantizeVectors q = SplatRequantization(args.requantization);
-  const F32 scale = Load(args.scale + column);
-  I32 y = args.requantization.wide ? Requantize<true>(sum, scale, q) : Requantize<false>(sum, scale, q);
-  if (args.table != nullptr) {
-    int8_t bytes[kLanes];
-    StoreInt8(bytes, y);
-    for (size_t j = 0; j < kLanes; ++j) bytes[j] = args.table[bytes[j] + 128];
-    y = LoadInt8(bytes);
+// What int8 results are made with. A copy of its own: stores of int8 could change what args holds, for all the compiler
+// knows.
+struct Int8Finish {
+  RequantizeVectors q;
+  RescaledAddVectors add;
+  const float* scale;
+  const int8_t* table;
+
+  TL_LOOP I32 Requantized(I32 sum, size_t column, bool wide) const {
+    const F32 s = Load(scale + column);
+    I32 y = wide ? Requantize<true>(sum, s, q) : Requantize<false>(sum, s, q);
+    if (table != nullptr) {
+      int8_t bytes[kLanes];
+      StoreInt8(bytes, y);
+      for (size_t j = 0; j < kLanes; ++j) bytes[j] = table[bytes[j] + 128];
+      y = LoadInt8(bytes);
+    }
+    return y;
   }
-  if (residual != nullptr) {
-    const I32 b = columns < kLanes ? LoadInt8Partial(residual, columns) : LoadInt8(residual);
-    y = AddRescaled(y, b, SplatRescaledAdd(args.add));
+};
+
+// One row of `columns` columns from `column` on; residual: of the first of them, or null.
+template <bool kWide>
+TL_INLINE void FinishInt8Row(const int32_t* sums, const Int8Finish& f, size_t column, size_t columns,
+                             const int8_t* residual, int8_t* dst) {
+  size_t j = 0;
+  for (; j + 4 * kLanes <= columns; j += 4 * kLanes) {
+    I32Quad y;
+    TL_UNROLL for (size_t v = 0; v < 4; ++v) {
+      y.v[v] = f.Requantized(LoadI32(sums + j + v * kLanes), column + j + v * kLanes, kWide);
+    }
+    if (residual != nullptr) {
+      const I32Quad b = LoadInt8Quad(residual + j);
+      TL_UNROLL for (size_t v = 0; v < 4; ++v) y.v[v] = AddRescaled(y.v[v], b.v[v], f.add);
+    }
+    StoreInt8Quad(dst + j, y);
   }
-  if (columns < kLanes) {
-    StoreInt8Partial(dst, y, columns);
-  } else {
-    StoreInt8(dst, y);
+  for (; j < columns; j += kLanes) {
+    const size_t left = columns - j;
+    I32 y = f.Requantized(LoadI32(sums + j), column + j, kWide);
+    if (residual != nullptr) {
+      y = AddRescaled(y, left < kLanes ? LoadInt8Partial(residual + j, left) : LoadInt8(residual + j), f.add);
+    }
+    if (left < kLanes) {
+      StoreInt8Partial(dst + j, y, left);
+    } else {
+      StoreInt8(dst + j, y);
+    }
   }
 }
 
@@ -77,21 +105,35 @@ TL_INLINE void FinishFloat32(I32 sum, const QGemmArgs& args, size_t i, size_t co
 }
 
 // Rows [first, first + m) of `columns` columns from `column` on: sums [m][stride], readable in whole vectors.
-__attribute__((noinline)) void FinishRows(const int32_t* sums, size_t stride, size_t first, size_t m,
-                                          const QGemmArgs& args, size_t column, size_t columns) {
+template <bool kWide>
+__attribute__((noinline)) void FinishInt8Rows(const int32_t* sums, size_t stride, size_t first, size_t m,
+                                              const QGemmArgs& args, size_t column, size_t columns) {
+  const Int8Finish f = {SplatRequantization(args.requantization), SplatRescaledAdd(args.add), args.scale, args.table};
+  const size_t dst_stride = args.dst_stride, residual_stride = args.residual_stride;
+  int8_t* dst = static_cast<int8_t*>(args.dst) + first * dst_stride + column;
+  const int8_t* residual = static_cast<const int8_t*>(args.residual);
+  if (residual != nullptr) residual += first * residual_stride + column;
+  for (size_t i = 0; i < m; ++i, sums += stride, dst += dst_stride) {
+    FinishInt8Row<kWide>(sums, f, column, columns, residual, dst);
+    if (residual != nullptr) residual += residual_stride;
+  }
+}
+
+// The same for every kind of result.
+void FinishRows(const int32_t* sums, size_t stride, size_t first, size_t m, const QGemmArgs& args, size_t column,
+                size_t columns) {
+  if (args.output == QGemmOutput::kInt8) {
+    if (args.requantization.wide) return FinishInt8Rows<true>(sums, stride, first, m, args, column, columns);
+    return FinishInt8Rows<false>(sums, stride, first, m, args, column, columns);
+  }
   for (size_t i = first; i < first + m; ++i, sums += stride) {
+    if (args.output == QGemmOutput::kInt32) {
+      memcpy(static_cast<int32_t*>(args.dst) + i * args.dst_stride + column, sums, columns * sizeof(int32_t));
+      continue;
+    }
     for (size_t j = 0; j < columns; j += kLanes) {
-      const size_t left = columns - j < kLanes ? columns - j : kLanes, at = i * args.dst_stride + column + j;
-      const I32 sum = LoadI32(sums + j);
-      if (args.output == QGemmOutput::kInt8) {
-        const int8_t* residual = static_cast<const int8_t*>(args.residual);
-        if (residual != nullptr) residual += i * args.residual_stride + column + j;
-        FinishInt8(sum, args, column + j, left, residual, static_cast<int8_t*>(args.dst) + at);
-      } else if (args.output == QGemmOutput::kFloat32) {
-        FinishFloat32(sum, args, i, column + j, left);
-      } else {
-        for (size_t l = 0; l < left; ++l) static_cast<int32_t*>(args.dst)[at + l] = sums[j + l];
-      }
+      const size_t left = columns - j < kLanes ? columns - j : kLanes;
+      FinishFloat32(LoadI32(sums + j), args, i, column + j, left);
     }
   }
 }
