@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include <type_traits>
+
 #include "backends/cpu/conv_window.h"
 #include "backends/cpu/gemm_grid.h"
 
@@ -69,13 +71,10 @@ inline Shape ConvOutputShape(const ConvGeometry& g, int64_t n) {
   return shape;
 }
 
-// Bytes past a patch that copying may overwrite.
-constexpr size_t kPatchSlack = 16;
-
 /// Elements of scratch for the copied windows of one tile of max_rows rows; 0 where nothing is copied.
 inline size_t ConvPatchElems(const ConvGeometry& g, size_t max_rows) {
   const bool edges = g.row_taps && (g.window.left > 0 || g.window.right > 0);
-  return edges || g.copies ? max_rows * g.taps * g.run + kPatchSlack : 0;
+  return edges || g.copies ? max_rows * g.taps * g.run : 0;
 }
 
 // The window of one output pixel: its upper left corner may lie outside of the image.
@@ -141,47 +140,44 @@ inline void PointColumnTaps(const ConvGeometry& g, const T* x, const T* padding,
   }
 }
 
-/// Copies `count` elements in steps of 16 bytes, up to 15 bytes too many.
-template <typename T>
-inline void CopyLoosely(T* to, const T* from, size_t count) {
-  for (size_t i = 0; i < count; i += 16 / sizeof(T)) memcpy(to + i, from + i, 16);
+/// Copies `count` runs of `bytes` bytes: in two moves of a fixed size that overlap where they are short.
+inline void CopyRuns(const char* from, size_t from_step, char* to, size_t to_step, size_t bytes, size_t count) {
+  const auto in_two = [&](auto size) {
+    for (size_t i = 0; i < count; ++i, from += from_step, to += to_step) {
+      memcpy(to, from, size.value);
+      memcpy(to + bytes - size.value, from + bytes - size.value, size.value);
+    }
+  };
+  if (bytes >= 8 && bytes <= 16) return in_two(std::integral_constant<size_t, 8>());
+  if (bytes > 16 && bytes <= 32) return in_two(std::integral_constant<size_t, 16>());
+  if (bytes >= 4 && bytes < 8) return in_two(std::integral_constant<size_t, 4>());
+  for (size_t i = 0; i < count; ++i, from += from_step, to += to_step) memcpy(to, from, bytes);
 }
 
-/// Copies the windows of pixels as PointRowTaps points to them: patch [pixels][run]. x_end: the end of x's memory.
+/// Copies the windows of pixels as PointRowTaps points to them: patch [pixels][run].
 template <typename T>
-inline size_t CopyWindows(const ConvGeometry& g, const T* x, const T* x_end, const T* padding, const ConvCorner& at,
-                          size_t most, T* patch) {
+inline size_t CopyWindows(const ConvGeometry& g, const T* x, const T* padding, const ConvCorner& at, size_t most,
+                          T* patch) {
   const ConvWindow& window = g.window;
   const size_t tap = ConvTapElems(g);
   const int64_t steps = g.row_taps ? 1 : window.kw;
   const int64_t last = at.column + (window.kw - 1) * window.dw;
-  if (at.column < 0 || last >= g.w || at.row < 0 || at.row + (window.kh - 1) * window.dh >= g.h) {
-    if (g.row_taps) {
-      CopyConvPatch(g, x, padding, at, patch);
-      return 1;
-    }
-    for (int64_t r = 0; r < window.kh; ++r) {
-      for (int64_t q = 0; q < window.kw; ++q, patch += tap) {
-        const int64_t row = at.row + r * window.dh, column = at.column + q * window.dw;
-        const bool inside = row >= 0 && row < g.h && column >= 0 && column < g.w;
-        memcpy(patch, inside ? x + ((at.image * g.h + row) * g.w + column) * g.c : padding, tap * sizeof(T));
-      }
-    }
+  const bool inside = at.column >= 0 && last < g.w;
+  if (!inside && g.row_taps) {
+    CopyConvPatch(g, x, padding, at, patch);
     return 1;
   }
-  const size_t count = Least(most, static_cast<size_t>((g.w - 1 - last) / window.sw) + 1);
-  for (size_t i = 0; i < count; ++i, patch += g.run) {
-    const int64_t column = at.column + static_cast<int64_t>(i) * window.sw;
-    T* to = patch;
-    for (int64_t r = 0; r < window.kh; ++r) {
-      const T* from = x + ((at.image * g.h + at.row + r * window.dh) * g.w + column) * g.c;
-      for (int64_t q = 0; q < steps; ++q, from += window.dw * g.c, to += tap) {
-        if (static_cast<size_t>(x_end - from) * sizeof(T) >= tap * sizeof(T) + kPatchSlack) {
-          CopyLoosely(to, from, tap);
-        } else {
-          memcpy(to, from, tap * sizeof(T));
-        }
-      }
+  // Outside of the image's columns one pixel, tap by tap, else all pixels up to the right edge.
+  const size_t count = inside ? Least(most, static_cast<size_t>((g.w - 1 - last) / window.sw) + 1) : 1;
+  for (int64_t r = 0; r < window.kh; ++r) {
+    const int64_t row = at.row + r * window.dh;
+    for (int64_t q = 0; q < steps; ++q, patch += tap) {
+      const int64_t column = at.column + q * window.dw;
+      const bool in_image = row >= 0 && row < g.h && column >= 0 && column < g.w;
+      const T* from = in_image ? x + ((at.image * g.h + row) * g.w + column) * g.c : padding;
+      const size_t step = in_image ? static_cast<size_t>(window.sw * g.c) * sizeof(T) : 0;
+      CopyRuns(reinterpret_cast<const char*>(from), step, reinterpret_cast<char*>(patch), g.run * sizeof(T),
+               tap * sizeof(T), count);
     }
   }
   return count;
@@ -191,7 +187,6 @@ inline size_t CopyWindows(const ConvGeometry& g, const T* x, const T* x_end, con
 template <typename T>
 struct ConvSource {
   const T* x;        // the first channel of the group
-  const T* x_end;    // the end of x's memory
   const T* padding;  // ConvTapElems() elements
   T* patches;        // scratch of ConvPatchElems()
 };
@@ -213,7 +208,7 @@ inline void FillConvRows(const ConvGeometry& g, const ConvSource<T>& source, siz
     T* patch = source.patches + i * g.taps * g.run;
     size_t done = 1;
     if (g.copies) {
-      done = CopyWindows(g, source.x, source.x_end, source.padding, at, most, patch);
+      done = CopyWindows(g, source.x, source.padding, at, most, patch);
       for (size_t j = 0; j < done; ++j) rows[i + j] = patch + j * g.run;
     } else if (g.row_taps) {
       done = PointRowTaps(g, source.x, source.padding, at, most, patch, rows + i, m);

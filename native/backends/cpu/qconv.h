@@ -13,11 +13,12 @@ struct QConvPlan {
   ConvGeometry geometry;
   const QGemmKernels* gemm = nullptr;
   GemmGrid grid;
+  size_t fill_rows = 0;    // pixels whose rows are made at once
   size_t table_bytes = 0;  // of the pointers in the thread's scratch, before the patches
 
   /// Scratch: a run of padding for all threads, and what each thread needs.
   size_t padding_bytes() const { return ConvTapElems(geometry); }
-  size_t thread_bytes() const { return table_bytes + ConvPatchElems(geometry, gemm->max_rows); }
+  size_t thread_bytes() const { return table_bytes + ConvPatchElems(geometry, fill_rows); }
   /// The first channel of a cell's columns, in [oc] and in constants padded to 32 per group.
   size_t Channel(size_t group, const GemmCell& cell) const {
     return group * static_cast<size_t>(geometry.group_oc) + cell.n_begin;
@@ -36,14 +37,17 @@ inline Status PlanQConv(const OpContext& context, const Shape& x, int64_t oc, QC
   const size_t n = static_cast<size_t>(g.group_oc);
   plan->gemm = FindQGemm(context.isa(), n);
   plan->grid = PlanQGemmGrid(pixels, n, g.taps * g.run, plan->gemm->max_rows, context.num_threads());
-  plan->table_bytes = (g.taps * plan->gemm->max_rows * sizeof(int8_t*) + 63) / 64 * 64;
+  // Bytes just written, a part by each of two stores, are slow to read: copies are made well ahead of their use.
+  constexpr size_t kCopiedBytes = 16 * 1024;
+  plan->fill_rows = plan->gemm->max_rows;
+  if (g.copies) plan->fill_rows *= Most(1, Least(8, kCopiedBytes / (plan->gemm->max_rows * Most(g.run, 1))));
+  plan->table_bytes = (g.taps * plan->fill_rows * sizeof(int8_t*) + 63) / 64 * 64;
   return Status::Ok();
 }
 
 // What RunQConv reads.
 struct QConvOperands {
   const int8_t* x;
-  size_t x_elems;
   const void* weight;     // gemm_n32k4
   const int8_t* padding;  // padding_bytes() of the value that stands for 0
   char* scratch;          // of thread 0; thread_bytes() each
@@ -65,8 +69,7 @@ inline void RunQConv(const OpContext& context, const QConvPlan& plan, const QCon
     for (size_t i = first; i < last; ++i) {
       const size_t group = i / cells;
       const GemmCell cell = QGemmCell(plan.grid, i % cells);
-      const ConvSource<int8_t> source = {operands.x + group * static_cast<size_t>(g.group_c),
-                                         operands.x + operands.x_elems, operands.padding,
+      const ConvSource<int8_t> source = {operands.x + group * static_cast<size_t>(g.group_c), operands.padding,
                                          reinterpret_cast<int8_t*>(scratch + plan.table_bytes)};
       QGemmArgs args;
       const char* weight = static_cast<const char*>(operands.weight);
@@ -74,18 +77,22 @@ inline void RunQConv(const OpContext& context, const QConvPlan& plan, const QCon
       args.taps = g.taps;
       args.run = g.run;
       set_cell(group, cell, &args);
-      ForEachTile(cell, plan.gemm->max_rows, [&](size_t begin, size_t end) {
-        FillConvRows(g, source, begin, end, rows);
-        int32_t offsets[kQGemmMaxRows];
-        if (operands.weight_zero_point != 0) {
-          WeightZeroPointOffsets(rows, end - begin, g.taps, g.copies ? g.k : g.run, g.k, operands.x_zero_point,
-                                 operands.weight_zero_point, offsets);
-          args.row_offsets = offsets;
-          args.full_range = true;
-        }
-        set_tile(group, cell, begin, &args);
-        plan.gemm->tile(rows, end - begin, args);
-        finish_tile(args, end - begin);
+      ForEachTile(cell, plan.fill_rows, [&](size_t fill_begin, size_t fill_end) {
+        FillConvRows(g, source, fill_begin, fill_end, rows);
+        ForEachTile({fill_begin, fill_end, 0, 0}, plan.gemm->max_rows, [&](size_t begin, size_t end) {
+          const int8_t** tile_rows = rows + (begin - fill_begin);  // one tap, or begin is fill_begin
+          const size_t m = end - begin;
+          int32_t offsets[kQGemmMaxRows];
+          if (operands.weight_zero_point != 0) {
+            WeightZeroPointOffsets(tile_rows, m, g.taps, g.copies ? g.k : g.run, g.k, operands.x_zero_point,
+                                   operands.weight_zero_point, offsets);
+            args.row_offsets = offsets;
+            args.full_range = true;
+          }
+          set_tile(group, cell, begin, &args);
+          plan.gemm->tile(tile_rows, m, args);
+          finish_tile(args, m);
+        });
       });
     }
   });

@@ -88,7 +88,7 @@ void RunCell(const OpContext& context, const State& s, const GemmKernels& gemm, 
   char* scratch = static_cast<char*>(context.thread_scratch(thread));
   const float** rows = reinterpret_cast<const float**>(scratch);
   const ConvSource<float> source = {x.As<float>() + group * static_cast<size_t>(g.group_c),
-                                    x.As<float>() + x.Elements(), static_cast<const float*>(context.shared_scratch()),
+                                    static_cast<const float*>(context.shared_scratch()),
                                     reinterpret_cast<float*>(scratch + s.table_bytes)};
   float* decoded = reinterpret_cast<float*>(scratch + s.table_bytes + s.patch_bytes);
   const ElementwiseKernels& elementwise = *FindElementwise(context.isa());

@@ -87,7 +87,7 @@ void RunImage(const OpContext& context, const State& s, const float* x, const fl
   }
   char* scratch = static_cast<char*>(context.thread_scratch(0));
   const size_t scratch_stride = static_cast<size_t>(static_cast<char*>(context.thread_scratch(1)) - scratch);
-  const QConvOperands operands = {q, s.image_elems, context.input(1)->data, padding, scratch, scratch_stride, 0, 0};
+  const QConvOperands operands = {q, context.input(1)->data, padding, scratch, scratch_stride, 0, 0};
   const Tensor* bias = context.input(3);
   const ElementwiseKernels& elementwise = *FindElementwise(context.isa());
   RunQConv(

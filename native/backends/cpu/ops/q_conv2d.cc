@@ -50,14 +50,8 @@ Status Run(OpContext& context) {
   memset(padding, s.x_zero_point, plan.padding_bytes());
   char* scratch = static_cast<char*>(context.thread_scratch(0));
   const size_t scratch_stride = static_cast<size_t>(static_cast<char*>(context.thread_scratch(1)) - scratch);
-  const QConvOperands operands = {x.As<int8_t>(),
-                                  static_cast<size_t>(x.Elements()),
-                                  context.input(1)->data,
-                                  padding,
-                                  scratch,
-                                  scratch_stride,
-                                  s.x_zero_point,
-                                  s.weight_zero_point};
+  const QConvOperands operands = {x.As<int8_t>(), context.input(1)->data, padding, scratch, scratch_stride,
+                                  s.x_zero_point, s.weight_zero_point};
   RunQConv(
       context, plan, operands,
       [&](size_t group, const GemmCell& cell, QGemmArgs* args) {
