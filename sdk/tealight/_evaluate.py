@@ -61,7 +61,7 @@ def evaluate(
     metric: str | Metric | Callable[..., Any] = "top1",
     output: str | None = None,
     decode: str | Callable[..., Any] | None = None,
-    recipes: Sequence[str] = (),
+    recipes: Sequence[Any] = (),
     calibration: Iterable[Mapping[str, Any]] | None = None,
     engines: Sequence[str] = ("native",),
     threads: int = 1,
@@ -109,7 +109,7 @@ def evaluate(
     return Evaluation(samples.name, results[0].samples, chosen, results)
 
 
-def _split(models: Any, recipes: Sequence[str], limit: int | None) -> tuple[list[Any], list[Any]]:
+def _split(models: Any, recipes: Sequence[Any], limit: int | None) -> tuple[list[Any], list[Any]]:
     """Returns all models, and the source models among them (one or none)."""
     if limit is not None and limit < 1:
         raise TealightError(f"limit {limit}: expected at least 1")
@@ -138,7 +138,7 @@ def _size(model: Any) -> int | None:
 
 def _build_recipes(
     sources: list[Any],
-    recipes: Sequence[str],
+    recipes: Sequence[Any],
     folder: str,
     calibration: Iterable[Mapping[str, Any]] | None,
     image: Mapping[str, Any] | None,
@@ -149,7 +149,7 @@ def _build_recipes(
     paths = []
     for i, recipe in enumerate(recipes):
         if progress is not None:
-            progress(f"build {recipe}", i, len(recipes))
+            progress("build", i, len(recipes))
         stem = pathlib.Path(_name(sources[0])).stem
         path = os.path.join(folder, f"{i:02d}-{stem}.tea")
         needs_image = {} if image is None else {"image": image}
