@@ -117,6 +117,7 @@ class Tile(OpDef):
             ((2, 1, 2, 1, 2, 1, 2, 1), [1, 2, 1, 2, 1, 2, 1, 2]),
             ((2, 2, 2, 2, 2), [2, 2, 2, 2, 2]),
             (np.arange(15, dtype=np.uint8).reshape(3, 5), [2, 3]),
+            (np.arange(-15, 15, dtype=np.int8).reshape(2, 3, 5), [2, 1, 3]),
             (np.arange(15, dtype=np.int64).reshape(3, 5), [2, 3]),
             (np.arange(15).astype(np.float16).reshape(3, 5), [3, 2]),
             (np.arange(128, dtype=np.int32).reshape(2, 64), [3, 5]),

@@ -99,6 +99,10 @@ class Reduce(OpDef):
             values = np.abs(ints).astype(dtype) if np.dtype(dtype).kind == "u" else ints.astype(dtype)
             cases += [case(values, kind, [1]) for kind in ("max", "min")]
         cases += [case(ints, kind, [2]) for kind in ("sum", "prod", "l1", "sum_square")]
+        cases += [
+            case((ints * 13).astype(np.int8), "mean", [1]),
+            case(np.abs(ints * 28).astype(np.uint8), "mean", None),
+        ]
         cases += [case(ints.astype(np.int32), "sum", None), case(ints > 0, "any", [1]), case(ints > -9, "all", [2])]
         cases += [case(np.zeros((2, 0), d), k, [1]) for d in (np.int32, np.uint8, np.float32) for k in ("max", "min")]
         return cases
@@ -110,7 +114,8 @@ def _reduced(kind: str, x: np.ndarray, axes: tuple[int, ...], keep: bool) -> Any
             "sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod, "any": np.any, "all": np.all
         }  # fmt: skip
         if kind == "mean":
-            total = np.sum(x, axis=axes, keepdims=keep, dtype=x.dtype)
+            wide = x.dtype if x.dtype.kind == "f" else np.dtype(np.uint64 if x.dtype.kind == "u" else np.int64)
+            total = np.sum(x, axis=axes, keepdims=keep, dtype=wide)
             count = int(np.prod([x.shape[a] for a in axes], dtype=np.int64))
             return total / count if x.dtype.kind == "f" else np.trunc(total / max(count, 1)).astype(x.dtype)
         extra: dict[str, Any] = {"dtype": x.dtype} if kind in ("sum", "prod") else {}

@@ -80,5 +80,6 @@ class Reshape(OpDef):
             Case(
                 [np.arange(12, dtype=np.int64).reshape(3, 4), np.array([2, -1, 3], np.int64)], {}, (1,), rtol=0, atol=0
             ),
+            Case([np.arange(-6, 6, dtype=np.int8).reshape(3, 4), np.array([2, 6], np.int64)], {}, (1,), rtol=0, atol=0),
             Case([np.array([[True, False]]), np.array([2], np.int64)], {}, (1,), rtol=0, atol=0),
         ]

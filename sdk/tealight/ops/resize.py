@@ -245,6 +245,7 @@ class Resize(OpDef):
             by((1, 8, 8, 5), sizes=[4, 1], coordinate_mode="tf_crop_and_resize", roi=[0.5, 0.0, 0.1, 1.0], **hw),
             by(np.arange(120, dtype=np.uint8).reshape(1, 5, 8, 3), [2, 2], **hw),
             by(np.arange(120).reshape(1, 5, 8, 3), sizes=[3, 11], **hw),
+            by(np.arange(1280).reshape(1, 4, 5, 64).astype(np.int8), [2, 2], **hw),
             by((1, 1, 1, 7), [3, 4], mode="linear", **hw),
             by((0, 3, 3, 2), [2, 2], mode="linear", **hw),
             by((1, 4, 4, 2), [1, 1], mode="linear", **hw),

@@ -55,6 +55,12 @@ class Split(OpDef):
             Case([(2, 3)], {"axis": 1, "sizes": [3]}, **exact),
             Case([(2, 3)], {"axis": -1, "sizes": [1, 0, 2]}, outputs=3, **exact),
             Case([(0, 4)], {"axis": 1, "sizes": [1, 3]}, outputs=2, **exact),
+            Case(
+                [np.arange(720).reshape(1, 3, 5, 48).astype(np.int8)],
+                {"axis": 3, "sizes": [16, 31, 1]},
+                outputs=3,
+                **exact,
+            ),
             Case([half], {"axis": 0, "sizes": [1, 4]}, outputs=2, **exact),
             Case([np.arange(7)], {"axis": 0, "sizes": [3, 4]}, outputs=2, **exact),
         ]
