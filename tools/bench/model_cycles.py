@@ -78,6 +78,9 @@ KERNELS = (
     Kernel("  the same in order", _QDW, r"Inside<3, 1, false>", {"a55": 2.6}, useful=0.75),
     Kernel("dwconv int8 3x3/2, sdot", _QDW, r"Inside<3, 2, true>", _dot_gates(6.0, 6.0, 12.0), useful=0.75),
     Kernel("dwconv int8 5x5, sdot", _QDW, r"Inside<5, 1, true>", _dot_gates(8.4, 9.0, 18.0), useful=0.625),
+    Kernel("dwconv int8 5x5/2, sdot", _QDW, r"Inside<5, 2, true>", _dot_gates(7.0, 8.0, 16.0), useful=0.625),
+    Kernel("dwconv int8 3x3, smlal", "qdwconv/arm_neon.cc", r"InsidePairs<9>", _dot_gates(4.0, 4.5, 8.2)),
+    Kernel("dwconv int8 5x5, smlal", "qdwconv/arm_neon.cc", r"InsidePairs<25>", _dot_gates(5.2, 6.0, 11.0)),
     Kernel("gemm int8 8x8, sdot", "qgemm/arm_neondot.cc", r"Tile<8, 2, .*DotLoop>", _dot_gates(31.5, 31.5, 63)),
     Kernel(
         "gemm int8 8x8, smmla",
@@ -92,7 +95,6 @@ KERNELS = (
         {"neoverse-n1": 8.0, "neoverse-n2": 9.1, "neoverse-v2": 16.0},
     ),
     Kernel("  the same, weights of -128", "qgemm/arm_neon.cc", r"Tile<3, 2, .*FullRangeLoop>", {"neoverse-v2": 16.0}),
-    Kernel("dwconv int8 5x5/2, sdot", _QDW, r"Inside<5, 2, true>", _dot_gates(7.0, 8.0, 16.0), useful=0.625),
 )
 
 #: Flags of a path, as in native/cmake/compiler.cmake.

@@ -308,7 +308,7 @@ void FastRows(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, p
 }
 
 /// Computes what has a fast form; false where there is none.
-bool RunFast(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end,
+bool RunRows(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end,
              bool in_order) {
   const bool square = args.kh == args.kw && args.sh == args.sw && args.dh == 1 && args.dw == 1;
   if (!square || args.weight_zero_point != 0 || args.requantization.wide || c_end - c_begin < 8) return false;

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // The int8 depthwise kernels of kernels/qdwconv/qdwconv.h. Any window is computed tap by tap, 16 channels at a time,
-// here; x86_rows.h has the fast form of 3x3 and 5x5. Table and residual are a second pass over finished rows.
+// here; x86_rows.h, arm_rows.h and arm_taps.h have faster forms. Table and residual are a second pass over finished
+// rows.
 #include "base/simd/vec.h"
 #include "kernels/qdwconv/qdwconv.h"
+#include "kernels/qelementwise/lut.h"
 #include "kernels/requantize.h"
 
 #define TL_UNROLL _Pragma("GCC unroll 16")
 #if TL_SIMD == TL_SIMD_x86_avx512 || TL_SIMD == TL_SIMD_x86_avx2
 #include "kernels/qdwconv/x86_rows.h"
+#define TL_QDWCONV_ROWS
 #elif defined(__ARM_FEATURE_DOTPROD)
 #include "kernels/qdwconv/arm_rows.h"
-#else
-#define TL_QDWCONV_GENERAL
+#define TL_QDWCONV_ROWS
+#endif
+#if TL_SIMD == TL_SIMD_arm_neon
+#include "kernels/qdwconv/arm_taps.h"
 #endif
 
 namespace tealight {
@@ -131,7 +136,9 @@ void General(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, pt
 void Finish(const QDwconvArgs& args, ptrdiff_t at, size_t n) {
   int8_t* y = args.y + at;
   if (args.table != nullptr) {
-    for (size_t i = 0; i < n; ++i) y[i] = args.table[y[i] + 128];
+    const uint8_t* table = reinterpret_cast<const uint8_t*>(args.table);
+    uint8_t* bytes = reinterpret_cast<uint8_t*>(y);
+    for (size_t i = LutVectors(table, 0x80, n, bytes, bytes); i < n; ++i) bytes[i] = table[bytes[i] ^ 0x80];
   }
   if (args.residual == nullptr) return;
   const RescaledAddVectors add = SplatRescaledAdd(args.add);
@@ -143,15 +150,21 @@ void Finish(const QDwconvArgs& args, ptrdiff_t at, size_t n) {
   StoreInt8Partial(y + i, sum, n - i);
 }
 
+// All but table and residual, by the first form that takes the window.
+void Sums(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end,
+          [[maybe_unused]] bool in_order) {
+#ifdef TL_QDWCONV_ROWS
+  if (RunRows(args, row_begin, row_end, c_begin, c_end, in_order)) return;
+#endif
+#if TL_SIMD == TL_SIMD_arm_neon
+  c_begin += RunTaps(args, row_begin, row_end, c_begin, c_end);
+#endif
+  General(args, row_begin, row_end, c_begin, c_end);
+}
+
 template <bool kInOrder>
 void Run(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end) {
-#ifdef TL_QDWCONV_GENERAL
-  General(args, row_begin, row_end, c_begin, c_end);
-#else
-  if (!RunFast(args, row_begin, row_end, c_begin, c_end, kInOrder)) {
-    General(args, row_begin, row_end, c_begin, c_end);
-  }
-#endif
+  Sums(args, row_begin, row_end, c_begin, c_end, kInOrder);
   if (args.table == nullptr && args.residual == nullptr) return;
   if (c_begin == 0 && c_end == args.c) {
     Finish(args, row_begin * args.ow * args.c, static_cast<size_t>((row_end - row_begin) * args.ow * args.c));

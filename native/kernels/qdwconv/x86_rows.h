@@ -113,7 +113,7 @@ struct RowsSums {
 };
 
 template <typename V, int K, int S>
-TL_INLINE RowsSums<V, K, S> Sums(const RowsBlock<V, K, S>& block, const Column<V, K, S>* columns, int q) {
+TL_INLINE RowsSums<V, K, S> TileSums(const RowsBlock<V, K, S>& block, const Column<V, K, S>* columns, int q) {
   using Shape = RowsShape<K, S>;
   RowsSums<V, K, S> acc;
   TL_UNROLL for (int r = 0; r < Shape::kRows; ++r) {
@@ -162,14 +162,14 @@ __attribute__((noinline)) void Strip(const QDwconvArgs& args, const RowsBlock<V,
       LoadColumn(in, at * pixel, static_cast<size_t>(at) < width, n, block, &columns[k]);
     }
     typename V::Bytes half[Shape::kRows][Shape::kCols];
-    const RowsSums<V, K, S> s0 = Sums(block, columns, 0), s1 = Sums(block, columns, 1);
+    const RowsSums<V, K, S> s0 = TileSums(block, columns, 0), s1 = TileSums(block, columns, 1);
     TL_UNROLL for (int r = 0; r < Shape::kRows; ++r) {
       TL_UNROLL for (int k = 0; k < Shape::kCols; ++k) {
         half[r][k] = V::Pack16(s0.v[r][k], s1.v[r][k]);
         TL_IN_REGISTER(half[r][k]);
       }
     }
-    const RowsSums<V, K, S> s2 = Sums(block, columns, 2), s3 = Sums(block, columns, 3);
+    const RowsSums<V, K, S> s2 = TileSums(block, columns, 2), s3 = TileSums(block, columns, 3);
     TL_UNROLL for (int r = 0; r < Shape::kRows; ++r) {
       TL_UNROLL for (int k = 0; k < Shape::kCols; ++k) {
         half[r][k] = V::Pack8(half[r][k], V::Pack16(s2.v[r][k], s3.v[r][k]), block.lo, block.hi);
@@ -212,7 +212,7 @@ void FastRows(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, p
 }
 
 /// Computes what has a fast form; false where there is none.
-bool RunFast(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end,
+bool RunRows(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end,
              bool /*in_order*/) {
   const bool square = args.kh == args.kw && args.sh == args.sw && args.dh == 1 && args.dw == 1;
   if (!square || args.weight_zero_point != 0 || args.requantization.wide) return false;

@@ -120,6 +120,7 @@ struct Ymm {
     return kShift == 0 ? x : _mm256_xor_si256(x, _mm256_set1_epi8(-128));
 #else
     if (n >= 32) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    if (n == 16) return _mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     alignas(32) int8_t buffer[32] = {};
     memcpy(buffer, p, static_cast<size_t>(n));
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(buffer));
@@ -130,6 +131,7 @@ struct Ymm {
 #if TL_SIMD == TL_SIMD_x86_avx512
     _mm256_mask_storeu_epi8(p, (__mmask32{1} << n) - 1, x);
 #else
+    if (n == 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(x));
     alignas(32) int8_t buffer[32];
     _mm256_store_si256(reinterpret_cast<__m256i*>(buffer), x);
     memcpy(p, buffer, static_cast<size_t>(n));
