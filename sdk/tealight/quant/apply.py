@@ -30,6 +30,7 @@ from tealight.passes.remove_dead_code import remove_dead_code
 from tealight.passes.share_attention_heads import share_attention_heads
 from tealight.quant import rewrite, weights
 from tealight.quant.calibrate import Calibration, calibrate, split
+from tealight.quant.dynamic import DYNAMIC, make_dynamic
 from tealight.quant.gptq import collect, takes_moments
 from tealight.quant.integerize import integerize
 from tealight.quant.methods import SAMPLES, after_calibration, before_calibration, chosen_methods, tunes
@@ -126,8 +127,9 @@ def apply(
 def store_weights(graph: Graph, recipe: Recipe, data: Data | None, applied: Applied, progress: Progress | None) -> None:
     """Stores the weights of the layers that are still float as their recipes say."""
     settings = {n: recipe.settings(n) for g in graphs_of(graph) for n in g.nodes}
-    if any(s.recipe == "dynamic_wi8_af32" for s in settings.values()):
-        raise QuantizeError("recipe 'dynamic_wi8_af32': not in this version, expected another one")
+    dynamic = [n for n, s in settings.items() if s.recipe == DYNAMIC]
+    if dynamic:
+        applied.notes += make_dynamic(graph, dynamic, search=recipe.default.weight_observer == "mse")
     formats = {
         n: WeightFormat.of(s.recipe, s.block_size, symmetric=s.weight_symmetric, search=s.weight_observer == "mse")
         for n, s in settings.items() if s.recipe in WEIGHT_RECIPES
