@@ -201,9 +201,15 @@ __attribute__((noinline)) void Tile(const int8_t* const* rows, size_t table_rows
   }
   loop.Finish(acc);
   const size_t column = vector * kLanes;
-  const bool row_terms = args.row_offsets != nullptr || args.row_zero_points != nullptr;
   if (args.output == QGemmOutput::kInt8 && !args.requantization.wide && args.table == nullptr &&
-      args.residual == nullptr && !row_terms) {
+      args.residual == nullptr && args.row_zero_points == nullptr) {
+    if (args.row_offsets != nullptr) {
+      TL_UNROLL for (int i = 0; i < MR; ++i) {
+        const size_t row = first + (static_cast<size_t>(i) < m ? static_cast<size_t>(i) : m - 1);
+        const I32 offset = SplatI32(args.row_offsets[row]);
+        TL_UNROLL for (int j = 0; j < NV; ++j) acc[i][j] = Add(acc[i][j], offset);
+      }
+    }
     const RequantizeVectors q = SplatRequantization(args.requantization);
     const RowStore<NV> store(args.requantization.lo, args.requantization.hi, columns);
     F32 scale[NV];
@@ -221,7 +227,7 @@ __attribute__((noinline)) void Tile(const int8_t* const* rows, size_t table_rows
   TL_UNROLL for (int i = 0; i < MR; ++i) {
     TL_UNROLL for (int j = 0; j < NV; ++j) StoreI32(sums + (i * NV + j) * static_cast<int>(kLanes), acc[i][j]);
   }
-  if (row_terms) AddRowTerms(sums, first, m, args, vector, NV);
+  if (args.row_offsets != nullptr || args.row_zero_points != nullptr) AddRowTerms(sums, first, m, args, vector, NV);
   FinishRows(sums, NV * kLanes, first, m, args, column, columns);
 }
 

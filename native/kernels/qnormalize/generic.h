@@ -5,25 +5,39 @@
 #include "base/simd/vec.h"
 #include "kernels/qelementwise/lut.h"
 #include "kernels/qnormalize/qnormalize.h"
+#if TL_SIMD == TL_SIMD_x86_avx512 && defined(__AVX512VBMI__)
+#define TL_SOFTMAX_VBMI
+#include "kernels/qnormalize/softmax_vbmi.h"
+#endif
 
 namespace tealight {
 namespace TL_ISA {
 namespace {
 
 constexpr size_t kQuad = 4 * kLanes;
-// Squares of this many int8 stay within int32 in one lane.
-constexpr size_t kChunk = 65536;
+// So many squares of int8, and so many uint16, have a sum within int32.
+constexpr size_t kChunk = 65536, kSoftmaxChunk = 32768;
 
-TL_INLINE int64_t SumOf(I32 v) {
-  int32_t lanes[kLanes];
-  StoreI32(lanes, v);
-  int64_t sum = 0;
-  for (size_t i = 0; i < kLanes; ++i) sum += lanes[i];
+// The sum of all lanes, wrapping around.
+TL_INLINE int32_t SumOf(I32 v) {
+  const auto add = [](F32 a, F32 b) { return FloatOf(Add(BitsOf(a), BitsOf(b))); };
+  const float bits = FirstLane(FoldLanes<kLanes / 2>(FloatOf(v), add));
+  int32_t sum;
+  memcpy(&sum, &bits, sizeof(sum));
   return sum;
 }
 
+#ifndef TL_SOFTMAX_VBMI
+
+// n >= 1.
 TL_INLINE int32_t MaxOf(size_t n, const int8_t* x) {
-  I32 m[4] = {SplatI32(-128), SplatI32(-128), SplatI32(-128), SplatI32(-128)};
+  int32_t result = x[0];
+  if (n < kLanes) {
+    for (size_t i = 1; i < n; ++i) result = x[i] > result ? x[i] : result;
+    return result;
+  }
+  I32 m[4];
+  m[0] = m[1] = m[2] = m[3] = LoadInt8(x + n - kLanes);
   size_t i = 0;
   for (; i + kQuad <= n; i += kQuad) {
     const I32Quad v = LoadInt8Quad(x + i);
@@ -33,9 +47,7 @@ TL_INLINE int32_t MaxOf(size_t n, const int8_t* x) {
   // Of int8, exact in float32.
   const F32 most = ToFloat(Max(Max(m[0], m[1]), Max(m[2], m[3])));
   const auto greater = [](F32 a, F32 b) { return ClampMin(a, b); };
-  int32_t result = static_cast<int32_t>(FirstLane(FoldLanes<kLanes / 2>(most, greater)));
-  for (; i < n; ++i) result = x[i] > result ? x[i] : result;
-  return result;
+  return static_cast<int32_t>(FirstLane(FoldLanes<kLanes / 2>(most, greater)));
 }
 
 void Softmax(const SoftmaxTable& table, size_t n, const int8_t* x, void* scratch, int8_t* y) {
@@ -55,8 +67,8 @@ void Softmax(const SoftmaxTable& table, size_t n, const int8_t* x, void* scratch
   memset(low + n, 0, padded - n);
   memset(high + n, 0, padded - n);
   int64_t total = 0;
-  for (size_t begin = 0; begin < padded; begin += kChunk / 2) {
-    const size_t end = begin + kChunk / 2 < padded ? begin + kChunk / 2 : padded;
+  for (size_t begin = 0; begin < padded; begin += kSoftmaxChunk) {
+    const size_t end = begin + kSoftmaxChunk < padded ? begin + kSoftmaxChunk : padded;
     I32 sum[4] = {SplatI32(0), SplatI32(0), SplatI32(0), SplatI32(0)};
     for (i = begin; i < end; i += kQuad) {
       const I32Quad l = LoadUint8Quad(low + i), h = LoadUint8Quad(high + i);
@@ -66,7 +78,7 @@ void Softmax(const SoftmaxTable& table, size_t n, const int8_t* x, void* scratch
         Store(e + i + j * kLanes, ToFloat(v));
       }
     }
-    for (size_t j = 0; j < 4; ++j) total += SumOf(sum[j]);
+    total += SumOf(Add(Add(sum[0], sum[1]), Add(sum[2], sum[3])));
   }
   const F32 factor = Splat(total == 0 ? 0.0f : table.steps / static_cast<float>(total));
   const I32 zero_point = SplatI32(-128);
@@ -80,6 +92,8 @@ void Softmax(const SoftmaxTable& table, size_t n, const int8_t* x, void* scratch
     StoreInt8Partial(y + i, q, n - i < kLanes ? n - i : kLanes);
   }
 }
+
+#endif  // TL_SOFTMAX_VBMI
 
 struct RowSums {
   int64_t sum, squares;
@@ -103,8 +117,8 @@ TL_INLINE RowSums SumRow(size_t n, const int8_t* x) {
       sum[0] = Add(sum[0], v);
       squares[0] = Add(squares[0], Mul(v, v));
     }
-    total.sum += SumOf(sum[0]) + SumOf(sum[1]);
-    total.squares += SumOf(squares[0]) + SumOf(squares[1]);
+    total.sum += SumOf(Add(sum[0], sum[1]));
+    total.squares += SumOf(Add(squares[0], squares[1]));
   }
   return total;
 }
@@ -112,12 +126,14 @@ TL_INLINE RowSums SumRow(size_t n, const int8_t* x) {
 // rint(clamp(y, lo, hi)); the operands of ClampMin are swapped so that NaN becomes lo.
 TL_INLINE I32 RoundWithin(F32 y, F32 lo, F32 hi) { return ToInt(ClampMax(ClampMin(lo, y), hi)); }
 
-void LayerNorm(const QLayerNormArgs& args, size_t n, const int8_t* x, const float* scale, const float* bias,
-               int8_t* y) {
-  const RowSums sums = SumRow(n, x);
-  const NormFactor norm = NormFactorOf(args, static_cast<int64_t>(n), sums.sum, sums.squares);
-  const F32 factor = Splat(static_cast<float>(norm.r));
-  const F32 offset = Splat(static_cast<float>(-(norm.mean + args.x_zero_point) * norm.r));
+// The factor and offset of t = fma(x, factor, offset).
+struct RowFactor {
+  float factor, offset;
+};
+
+void LayerNormRow(const QLayerNormArgs& args, RowFactor row, size_t n, const int8_t* x, const float* scale,
+                  const float* bias, int8_t* y) {
+  const F32 factor = Splat(row.factor), offset = Splat(row.offset);
   const F32 zero_point = Splat(static_cast<float>(args.zero_point));
   const F32 lo = Splat(static_cast<float>(args.lo)), hi = Splat(static_cast<float>(args.hi));
   const auto result = [=](I32 v, F32 s, F32 b) {
@@ -138,6 +154,27 @@ void LayerNorm(const QLayerNormArgs& args, size_t n, const int8_t* x, const floa
     const F32 s = scale != nullptr ? LoadPartial(scale + i, count) : one;
     const F32 b = bias != nullptr ? LoadPartial(bias + i, count) : zero;
     StoreInt8Partial(y + i, result(LoadInt8Partial(x + i, count), s, b), count);
+  }
+}
+
+// Rows at a time: the long chains of divisions of several rows overlap.
+constexpr size_t kRowBlock = 8;
+
+void LayerNorm(const QLayerNormArgs& args, size_t rows, size_t n, const int8_t* x, const float* scale,
+               const float* bias, int8_t* y) {
+  RowSums sums[kRowBlock];
+  RowFactor factors[kRowBlock];
+  for (size_t begin = 0; begin < rows; begin += kRowBlock) {
+    const size_t count = rows - begin < kRowBlock ? rows - begin : kRowBlock;
+    for (size_t r = 0; r < count; ++r) sums[r] = SumRow(n, x + (begin + r) * n);
+    for (size_t r = 0; r < count; ++r) {
+      const NormFactor norm = NormFactorOf(args, static_cast<int64_t>(n), sums[r].sum, sums[r].squares);
+      factors[r].factor = static_cast<float>(norm.r);
+      factors[r].offset = static_cast<float>(-(norm.mean + args.x_zero_point) * norm.r);
+    }
+    for (size_t r = 0; r < count; ++r) {
+      LayerNormRow(args, factors[r], n, x + (begin + r) * n, scale, bias, y + (begin + r) * n);
+    }
   }
 }
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU q_softmax: rows where the axis is innermost; along any other axis each column is copied into a row and back.
-#include <math.h>
-#include <string.h>
-
 #include "backends/cpu/axis.h"
 #include "kernels/qnormalize/qnormalize.h"
 
@@ -32,17 +29,6 @@ Status Prepare(OpContext& context) {
   return context.SetOutput(0, DType::kInt8, x->shape);
 }
 
-void FillTable(const float* table, float steps_of_one, SoftmaxTable* out) {
-  memset(out, 0, sizeof(*out));
-  out->steps = steps_of_one;
-  for (size_t d = 0; d < 256; ++d) {
-    const float steps = rintf(table[d] * 65535.0f);
-    const uint32_t e = steps >= 65535.0f ? 65535 : steps > 0.0f ? static_cast<uint32_t>(steps) : 0;  // NaN: 0
-    out->low[255 - d] = static_cast<uint8_t>(e & 0xff);
-    out->high[255 - d] = static_cast<uint8_t>(e >> 8);
-  }
-}
-
 Status Run(OpContext& context) {
   const AxisSplit& s = *context.state<AxisSplit>();
   const QNormalizeKernels& kernels = *FindQNormalize(context.isa());
@@ -50,7 +36,7 @@ Status Run(OpContext& context) {
   SoftmaxTable* table = static_cast<SoftmaxTable*>(context.shared_scratch());
   int8_t* y = context.output(0)->As<int8_t>();
   if (s.n == 0) return Status::Ok();
-  FillTable(context.input(1)->As<float>(), context.attributes<schema::QSoftmax>().steps(), table);
+  FillSoftmaxTable(context.input(1)->As<float>(), context.attributes<schema::QSoftmax>().steps(), table);
   context.ParallelFor(s.outer * s.inner, 4096 / s.n + 1, [&](size_t thread, size_t begin, size_t end) {
     void* scratch = context.thread_scratch(thread);
     int8_t* row = static_cast<int8_t*>(scratch) + QSoftmaxScratchBytes(s.n);
