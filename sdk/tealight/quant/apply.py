@@ -16,7 +16,7 @@ from typing import Any
 
 from tealight.emulator.types import TensorInfo
 from tealight.errors import QuantizeError
-from tealight.ir.graph import Graph
+from tealight.ir.graph import Graph, Value
 from tealight.ir.verify import verify
 from tealight.passes import pipeline
 from tealight.passes._manager import Options, Pass, PassResult, graphs_of, run_passes
@@ -162,10 +162,9 @@ def quantize_static(
     plan = make_plan(graph, settings)
     found = observe(graph, plan, data, progress)
     applied.calibration_sha256 = found.sha256
-    broken = {p for p in plan.points if not found.statistics[p.name].finite}
+    broken, notes = _unusable(plan, found)
     if broken:
-        names = sorted(p.name for p in broken)
-        applied.notes += [(n, "stays float32: calibration met infinity or NaN in it") for n in names]
+        applied.notes += notes
         plan = make_plan(graph, settings, broken)
     missing = [p.name for p in plan.points if p.name not in found.statistics]
     if missing:  # what is broken moved a boundary to values that were not observed
@@ -198,6 +197,20 @@ def observe(graph: Graph, plan: Plan, data: Data, progress: Progress | None) -> 
     """Returns statistics of the points of a plan."""
     names = [p.name for p in plan.points]
     return calibrate(graph, names, data.samples, count=data.count, progress=progress, state=data.state)
+
+
+def _unusable(plan: Plan, found: Calibration) -> tuple[set[Value], list[tuple[str, str]]]:
+    """Returns the points that no int8 steps fit, and notes of why."""
+    broken, notes = set(), []
+    for p in sorted(plan.points, key=lambda v: v.name):
+        statistics = found.statistics[p.name]
+        if not statistics.finite or statistics.masked:
+            broken.add(p)
+            why = (
+                "it masks with large negative numbers" if statistics.finite else "calibration met infinity or NaN in it"
+            )
+            notes.append((p.name, f"stays float32: {why}"))
+    return broken, notes
 
 
 def _only_known(

@@ -22,6 +22,7 @@ BINS = 8192
 #: The weight of the newest run in a moving average.
 MOMENTUM = 0.1
 _LEAST_EXPONENT = -100
+_MASK = -1e4
 _CANDIDATES = 40
 _FINE = 12
 
@@ -83,6 +84,17 @@ class Statistics:
         joined = np.zeros(BINS, np.int64)
         np.add.at(joined, where, self.counts)
         self.counts, self.exponent = joined, exponent
+
+    @property
+    def masked(self) -> bool:
+        """Whether numbers that stand for minus infinity (-1e4, -1e9 …) lie far below all others.
+
+        No int8 steps fit both; a softmax gives them 0 in any case.
+        """
+        if not self.least <= _MASK or self.greatest > -self.least / 100:
+            return False
+        centres, _ = self.bins()
+        return not np.any((centres > self.least / 2) & (centres < self.least / 100))
 
     def bins(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the centres of the bins that hold numbers, float64, and their counts."""

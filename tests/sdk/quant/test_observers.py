@@ -103,3 +103,21 @@ def test_weight_scales() -> None:
     assert plain.shape == (4,) and plain[0] == 1.0 and plain[1] == np.float32(20 / 127)
     assert weight_scales(w, Settings(per_channel=False)) == np.float32(20 / 127)
     assert weight_scales(w, Settings(weight_observer="mse"))[1] <= plain[1]
+
+
+def test_masks_are_told_from_ranges() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal(1000).astype(np.float32)
+    for numbers, masked in (
+        (np.concatenate([scores, np.full(300, -1e9)]), True),
+        (np.concatenate([scores, scores - np.float32(1e4)]), True),  # scores with a mask added
+        (np.concatenate([scores, [-3.4028235e38]]), True),
+        (np.full(10, -1e9), True),
+        (scores, False),
+        (scores * 1e9, False),  # large, but a range
+        (np.concatenate([scores, np.full(300, 1e9)]), False),
+        (np.linspace(-1e6, 0, 1000), False),
+    ):
+        s = Statistics()
+        s.update(numbers.astype(np.float32))
+        assert s.masked is masked
