@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import pathlib
+import sys
 
 import numpy as np
 
@@ -12,6 +13,7 @@ _PATH = pathlib.Path(__file__).resolve().parents[2] / "tools" / "int8_distance.p
 _SPEC = importlib.util.spec_from_file_location("int8_distance", _PATH)
 assert _SPEC is not None and _SPEC.loader is not None
 tool = importlib.util.module_from_spec(_SPEC)
+sys.modules[_SPEC.name] = tool  # dataclasses look their module up
 _SPEC.loader.exec_module(tool)
 
 
