@@ -106,8 +106,8 @@ constexpr int kRows = 3, kVectors = 1;  // half the registers
 
 template <template <int, int> class Loop>
 void AllRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
-  const size_t vector = Sweep<kRows, kVectors, Loop>(rows, m, args, 0);
-  if (kVectors > 1) Sweep<kRows, 1, Loop>(rows, m, args, vector);
+  const size_t vector = Sweep<kVectors, Loop, kRows, 1>(rows, m, args, 0);
+  if (kVectors > 1) Sweep<1, Loop, kRows, 1>(rows, m, args, vector);
 }
 
 void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {

@@ -125,8 +125,8 @@ void PackedRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
 }
 
 void DotRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
-  const size_t vector = Sweep<8, 2, DotLoop>(rows, m, args, 0);
-  Sweep<8, 1, DotLoop>(rows, m, args, vector);
+  const size_t vector = Sweep<2, DotLoop, 8, 4, 2, 1>(rows, m, args, 0);
+  Sweep<1, DotLoop, 8, 1>(rows, m, args, vector);
 }
 
 void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {

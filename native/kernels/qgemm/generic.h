@@ -231,22 +231,29 @@ __attribute__((noinline)) void Tile(const int8_t* const* rows, size_t table_rows
   FinishRows(sums, NV * kLanes, first, m, args, column, columns);
 }
 
-// All m rows of the columns from the vector on that fill tiles of NV vectors, MR rows at a time and then the rest;
+// A tile of the fewest rows of those that are compiled, in falling order, that hold m.
+template <int NV, template <int, int> class Loop, int MR, int... Fewer>
+TL_INLINE void TileOf(const int8_t* const* rows, size_t table_rows, size_t first, size_t m, const QGemmArgs& args,
+                      size_t vector, size_t columns) {
+  if constexpr (sizeof...(Fewer) > 0) {
+    constexpr int kFewer[] = {Fewer...};
+    if (m <= static_cast<size_t>(kFewer[0])) {
+      return TileOf<NV, Loop, Fewer...>(rows, table_rows, first, m, args, vector, columns);
+    }
+  }
+  Tile<MR, NV, Loop>(rows, table_rows, first, m, args, vector, columns);
+}
+
+// All m rows of the columns from the vector on that fill tiles of NV vectors, in near equal tiles of at most MR rows;
 // returns the vectors done. The last tile may be partly empty.
-template <int MR, int NV, template <int, int> class Loop>
+template <int NV, template <int, int> class Loop, int MR, int... Fewer>
 TL_INLINE size_t Sweep(const int8_t* const* rows, size_t m, const QGemmArgs& args, size_t vector) {
-  const size_t vectors = (args.n + kLanes - 1) / kLanes;
+  const size_t vectors = (args.n + kLanes - 1) / kLanes, tiles = (m + MR - 1) / MR;
   for (; vector + NV <= vectors; vector += NV) {
     const size_t left = args.n - vector * kLanes, columns = left < NV * kLanes ? left : NV * kLanes;
-    size_t first = 0;
-    for (; first + MR / 2 < m; first += MR) {
-      Tile<MR, NV, Loop>(rows, m, first, m - first < MR ? m - first : MR, args, vector, columns);
-    }
-    constexpr int kHalf = MR > 1 ? MR / 2 : 1;
-    if (MR > 2 && first + 1 < m) {
-      Tile<kHalf, NV, Loop>(rows, m, first, m - first, args, vector, columns);
-    } else {
-      for (; first < m; ++first) Tile<1, NV, Loop>(rows, m, first, 1, args, vector, columns);
+    for (size_t i = 0; i < tiles; ++i) {
+      const size_t first = m * i / tiles, end = m * (i + 1) / tiles;
+      TileOf<NV, Loop, MR, Fewer...>(rows, m, first, end - first, args, vector, columns);
     }
   }
   return vector;

@@ -8,8 +8,8 @@ namespace TL_ISA {
 namespace {
 
 void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
-  const size_t vector = Sweep<8, 2, MaddLoop>(rows, m, args, 0);
-  Sweep<8, 1, MaddLoop>(rows, m, args, vector);
+  const size_t vector = Sweep<2, MaddLoop, 8, 4, 1>(rows, m, args, 0);
+  Sweep<1, MaddLoop, 8, 1>(rows, m, args, vector);
 }
 
 }  // namespace
