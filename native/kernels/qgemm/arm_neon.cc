@@ -110,9 +110,13 @@ void AllRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
   if (kVectors > 1) Sweep<1, Loop, kRows, 1>(rows, m, args, vector);
 }
 
-void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
+void SweepRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
   if (args.full_range) return AllRows<FullRangeLoop>(rows, m, args);
   return AllRows<PairLoop>(rows, m, args);
+}
+
+void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
+  LookUpLast(args, m, [&](const QGemmArgs& plain) { SweepRows(rows, m, plain); });
 }
 
 }  // namespace

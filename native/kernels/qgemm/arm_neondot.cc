@@ -7,9 +7,13 @@ namespace tealight {
 namespace TL_ISA {
 namespace {
 
-void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
+void SweepRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
   const size_t vector = Sweep<2, DotLoop, 8, 6, 4, 2, 1>(rows, m, args, 0);
   Sweep<1, DotLoop, 8, 1>(rows, m, args, vector);
+}
+
+void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
+  LookUpLast(args, m, [&](const QGemmArgs& plain) { SweepRows(rows, m, plain); });
 }
 
 }  // namespace

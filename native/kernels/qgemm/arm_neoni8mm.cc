@@ -129,10 +129,14 @@ void DotRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
   Sweep<1, DotLoop, 8, 1>(rows, m, args, vector);
 }
 
-void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
+void SweepRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
   const size_t k = args.taps * args.run;
   if (m <= 4 || k == 0 || (k + 7) / 8 * 8 * kRows > kPackedBytes) return DotRows(rows, m, args);
   PackedRows(rows, m, args);
+}
+
+void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
+  LookUpLast(args, m, [&](const QGemmArgs& plain) { SweepRows(rows, m, plain); });
 }
 
 }  // namespace

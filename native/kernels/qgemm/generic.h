@@ -259,6 +259,20 @@ TL_INLINE size_t Sweep(const int8_t* const* rows, size_t m, const QGemmArgs& arg
   return vector;
 }
 
+// Calls tile(args) for m rows; a table without a residual after it is looked up last, over whole rows of dst.
+template <typename F>
+TL_INLINE void LookUpLast(const QGemmArgs& args, size_t m, const F& tile) {
+  if (args.table == nullptr || args.residual != nullptr || args.output != QGemmOutput::kInt8) return tile(args);
+  QGemmArgs plain = args;
+  plain.table = nullptr;
+  tile(plain);
+  const uint8_t* table = reinterpret_cast<const uint8_t*>(args.table);
+  for (size_t i = 0; i < m; ++i) {
+    uint8_t* y = static_cast<uint8_t*>(args.dst) + i * args.dst_stride;
+    for (size_t j = LutVectors(table, 0x80, args.n, y, y); j < args.n; ++j) y[j] = table[y[j] ^ 0x80];
+  }
+}
+
 }  // namespace
 }  // namespace TL_ISA
 }  // namespace tealight

@@ -39,11 +39,15 @@ struct DotLoop {
   }
 };
 
-void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
+void SweepRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
   size_t vector = 0;
   vector = Sweep<4, DotLoop, 6, 5, 4, 2, 1>(rows, m, args, vector);
   vector = Sweep<2, DotLoop, 12, 10, 8, 4, 1>(rows, m, args, vector);
   Sweep<1, DotLoop, 12, 8, 4, 1>(rows, m, args, vector);
+}
+
+void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
+  LookUpLast(args, m, [&](const QGemmArgs& plain) { SweepRows(rows, m, plain); });
 }
 
 }  // namespace
