@@ -15,7 +15,10 @@ import re
 
 _REGISTER = re.compile(r"(?<![\w.])(?:([vqdsh])(\d+)|([xw])(\d+))\b")
 _WIDE = re.compile(r"\bq\d+|\.(16b|8h|4s|2d)\b")
-_ACCUMULATES = ("fmla", "fmls", "mla", "mls", "smlal", "smlal2", "umlal", "umlal2", "sdot", "udot", "bsl", "bit", "bif")
+_ACCUMULATES = (
+    *("fmla", "fmls", "mla", "mls", "smlal", "smlal2", "smlsl", "smlsl2", "umlal", "umlal2", "sdot", "udot", "smmla"),
+    *("sadalp", "uadalp", "bsl", "bit", "bif"),
+)
 _MOVES = (
     "mov",
     "dup",

@@ -82,6 +82,7 @@ KERNELS = (
     Kernel("dwconv int8 3x3, smlal", "qdwconv/arm_neon.cc", r"InsidePairs<9>", _dot_gates(4.0, 4.5, 8.2)),
     Kernel("dwconv int8 5x5, smlal", "qdwconv/arm_neon.cc", r"InsidePairs<25>", _dot_gates(5.2, 6.0, 11.0)),
     Kernel("gemm int8 8x8, sdot", "qgemm/arm_neondot.cc", r"Tile<8, 2, .*DotLoop>", _dot_gates(31.5, 31.5, 63)),
+    Kernel("  the same in order", "qgemm/arm_neondot.cc", r"Tile<8, 2, .*InOrderLoop>", {"a55": 15.2}),
     Kernel(
         "gemm int8 8x8, smmla",
         "qgemm/arm_neoni8mm.cc",
@@ -94,6 +95,7 @@ KERNELS = (
         r"Tile<3, 2, .*PairLoop>",
         {"neoverse-n1": 8.0, "neoverse-n2": 9.1, "neoverse-v2": 16.0},
     ),
+    Kernel("  the same in order", "qgemm/arm_neon.cc", r"Tile<3, 2, .*InOrderLoop>", {"a55": 5.3}),
     Kernel("  the same, weights of -128", "qgemm/arm_neon.cc", r"Tile<3, 2, .*FullRangeLoop>", {"neoverse-v2": 16.0}),
 )
 

@@ -13,6 +13,9 @@ constexpr int32_t kLhsOffset = 0;
 }  // namespace TL_ISA
 }  // namespace tealight
 #include "kernels/qgemm/generic.h"
+#if defined(__aarch64__)
+#include "kernels/qgemm/arm_neon_inorder.h"
+#endif
 
 namespace tealight {
 namespace TL_ISA {
@@ -104,27 +107,51 @@ constexpr int kRows = 3, kVectors = 2;
 constexpr int kRows = 3, kVectors = 1;  // half the registers
 #endif
 
+#if defined(__aarch64__)
+// The full tile in an order that suits in-order cores; smaller tiles are as above.
+template <int MR, int NV>
+struct InOrderLoop : PairLoop<MR, NV> {};
+
+template <>
+struct InOrderLoop<3, 2> : PairLoop<3, 2> {
+  TL_LOOP void Run(I32 (&acc)[3][2], const int8_t* const (&p)[3], Rhs<2>& rhs, size_t run) {
+    const size_t blocks = run / 8;
+    if (blocks > 0) InOrderBlocks(sums, p, rhs.Vector(0), blocks);
+    rhs.Advance(2 * blocks);
+    if (run % 8 == 0) return;
+    const int8_t* const rest[3] = {p[0] + 8 * blocks, p[1] + 8 * blocks, p[2] + 8 * blocks};
+    PairLoop<3, 2>::Run(acc, rest, rhs, 4);
+  }
+};
+#endif
+
 template <template <int, int> class Loop>
 void AllRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
-  const size_t vector = Sweep<kVectors, Loop, kRows, 1>(rows, m, args, 0);
-  if (kVectors > 1) Sweep<1, Loop, kRows, 1>(rows, m, args, vector);
+  LookUpLast(args, m, [&](const QGemmArgs& plain) {
+    const size_t vector = Sweep<kVectors, Loop, kRows, 1>(rows, m, plain, 0);
+    if (kVectors > 1) Sweep<1, Loop, kRows, 1>(rows, m, plain, vector);
+  });
 }
 
-void SweepRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
-  if (args.full_range) return AllRows<FullRangeLoop>(rows, m, args);
-  return AllRows<PairLoop>(rows, m, args);
-}
-
+template <template <int, int> class Loop>
 void TileRows(const int8_t* const* rows, size_t m, const QGemmArgs& args) {
-  LookUpLast(args, m, [&](const QGemmArgs& plain) { SweepRows(rows, m, plain); });
+  if (args.full_range) return AllRows<FullRangeLoop>(rows, m, args);
+  return AllRows<Loop>(rows, m, args);
 }
 
 }  // namespace
 }  // namespace TL_ISA
 
 const QGemmKernels* QGemmKernels_arm_neon() {
-  static constexpr QGemmKernels kKernels = {12, arm_neon::TileRows};
+  static constexpr QGemmKernels kKernels = {12, arm_neon::TileRows<arm_neon::PairLoop>};
   return &kKernels;
 }
+
+#if defined(__aarch64__)
+const QGemmKernels* QGemmKernels_arm_neon_inorder() {
+  static constexpr QGemmKernels kKernels = {12, arm_neon::TileRows<arm_neon::InOrderLoop>};
+  return &kKernels;
+}
+#endif
 
 }  // namespace tealight

@@ -8,7 +8,9 @@ namespace tealight {
 
 const QGemmKernels* QGemmKernels_scalar();
 const QGemmKernels* QGemmKernels_arm_neon();
+const QGemmKernels* QGemmKernels_arm_neon_inorder();
 const QGemmKernels* QGemmKernels_arm_neondot();
+const QGemmKernels* QGemmKernels_arm_neondot_inorder();
 const QGemmKernels* QGemmKernels_arm_neoni8mm();
 const QGemmKernels* QGemmKernels_x86_avx2();
 const QGemmKernels* QGemmKernels_x86_avx512();
@@ -31,11 +33,14 @@ const QGemmKernels* FindQGemm(Isa isa, size_t n) {
 #endif
 #ifdef TL_HAVE_ARM_NEON
     case Isa::kArmNeon:
+#if defined(__aarch64__)
+      if (IssuesInOrder()) return QGemmKernels_arm_neon_inorder();
+#endif
       return QGemmKernels_arm_neon();
 #endif
 #ifdef TL_HAVE_ARM_NEONDOT
     case Isa::kArmNeonDot:
-      return QGemmKernels_arm_neondot();
+      return IssuesInOrder() ? QGemmKernels_arm_neondot_inorder() : QGemmKernels_arm_neondot();
 #endif
 #ifdef TL_HAVE_ARM_NEONI8MM
     case Isa::kArmNeonI8mm:

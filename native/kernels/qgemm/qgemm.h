@@ -68,7 +68,8 @@ struct QGemmKernels {
 // No kernel takes more rows.
 constexpr size_t kQGemmMaxRows = 32;
 
-/// Returns the kernels of a path that is compiled in, the best of it for n columns. Call it in Prepare.
+/// Returns the kernels of a path that is compiled in, the best of it for n columns on this core. Asks the system about
+/// the core on arm64: call it in Prepare.
 const QGemmKernels* FindQGemm(Isa isa, size_t n);
 
 /// Packs columns [begin, end) of panels of b into gemm_n32k4 with their sums: dst [ceil(n / 32)] panels, zeros past n

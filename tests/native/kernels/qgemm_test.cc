@@ -11,6 +11,12 @@
 #include "kernels/kernel_paths.h"
 
 namespace tealight {
+
+#if defined(__aarch64__)
+const QGemmKernels* QGemmKernels_arm_neon_inorder();
+const QGemmKernels* QGemmKernels_arm_neondot_inorder();
+#endif
+
 namespace {
 
 struct Problem {
@@ -150,6 +156,16 @@ class QGemmTest : public testing::Test {
     if (p_.output == QGemmOutput::kFloat32)
       Compare<float>(kernels, 77.0f, [&](size_t i, size_t j) { return Float32(i, j); });
     if (p_.output == QGemmOutput::kInt32) Compare<int32_t>(kernels, 77, [&](size_t i, size_t j) { return Sum(i, j); });
+  }
+
+  // What FindQGemm gives on cores that issue in order, which this one may not be.
+  static const QGemmKernels* InOrder(Isa isa) {
+#if defined(__aarch64__)
+    if (isa == Isa::kArmNeon) return QGemmKernels_arm_neon_inorder();
+    if (isa == Isa::kArmNeonDot) return QGemmKernels_arm_neondot_inorder();
+#endif
+    (void)isa;
+    return nullptr;
   }
 
   Problem p_;
