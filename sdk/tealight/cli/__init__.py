@@ -8,7 +8,6 @@ Each command is one Python call of the package with a table around it; --json pr
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import pathlib
 import sys
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tealight
-from tealight.cli import evaluate, parts
+from tealight.cli import evaluate, examine, parts
 from tealight.errors import TealightError
 
 
@@ -49,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         ("build", build, _build_arguments),
         ("run", run, _run_arguments),
         ("inspect", inspect, _inspect_arguments),
-        ("compare", compare, _compare_arguments),
+        ("compare", examine.compare, examine.compare_arguments),
         ("bench", bench, _bench_arguments),
         ("verify", verify, _verify_arguments),
         ("explain", explain, _explain_arguments),
@@ -94,48 +93,28 @@ def _build_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--html", help="also write the HTML report here")
 
 
-def _session_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--isa", default="auto", help="kernel path: auto, scalar, avx2, avx512, neon")
-    p.add_argument("--device", default="host", help="host, or an emulated phone: cortex-a53, cortex-a76, arm64-max")
-
-
-def _input_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("files", nargs="*", metavar="FILE", help="inputs in order: picture, .wav, .npy; or one .npz")
-    p.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="a single input by name")
-
-
 def _run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("bundle")
-    _input_arguments(p)
+    parts.input_arguments(p)
     p.add_argument("--random", action="store_true", help="fill missing inputs with seeded random numbers")
     p.add_argument("-o", "--output", help="write the outputs to this .npz file")
     p.add_argument("--top", type=int, default=5, help="how many of the best classes to show (default: 5)")
     p.add_argument("--engine", default="native", help="native, or reference (the NumPy judge)")
-    _session_arguments(p)
+    parts.session_arguments(p)
 
 
 def _inspect_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("bundle")
     p.add_argument("--html", help="also write the HTML report here")
     p.add_argument("--time", action="store_true", help="run it a few times and show the time of each instruction")
-    _session_arguments(p)
-
-
-def _compare_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", help="the source model; '-' compares with the reference engine only")
-    p.add_argument("bundle")
-    _input_arguments(p)
-    p.add_argument("--tolerance", type=float, default=1e-4, help="of the largest error, relative to the output's range")
-    p.add_argument("--all", action="store_true", help="show every layer, not only the ten that differ most")
-    _session_arguments(p)
+    parts.session_arguments(p)
 
 
 def _bench_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("bundle")
     p.add_argument("--runs", type=int, default=50)
     p.add_argument("--warmup", type=int, default=5)
-    _session_arguments(p)
+    parts.session_arguments(p)
 
 
 def _verify_arguments(p: argparse.ArgumentParser) -> None:
@@ -215,36 +194,6 @@ def inspect(o: argparse.Namespace) -> int:
         return parts.print_json(summary.to_json())
     tables.print_summary(parts.console(), summary)
     return 0
-
-
-def compare(o: argparse.Namespace) -> int:
-    """Compares a bundle with its source model, layer by layer."""
-    from tealight.data import inputs
-    from tealight.report import tables
-
-    with tealight.Session(o.bundle, engine="reference") as session:
-        infos = session.inputs
-    from tealight.bundle import reader
-
-    feeds = inputs.fill(infos, inputs.load(o.files, o.input, infos, reader.read_bundle(o.bundle).images))
-    model = None if o.model == "-" else o.model
-    result = tealight.compare(model, o.bundle, feeds, threads=o.threads, isa=o.isa, device=o.device)
-    worst = max((d.relative for d in result.outputs), default=0.0)
-    passed = worst <= o.tolerance and not math.isnan(worst)
-    if o.json:
-        data = {
-            "judge": result.judge, "passed": passed, "tolerance": o.tolerance, "worst": worst,
-            "outputs": [_difference(d) for d in result.outputs], "layers": [_difference(d) for d in result.layers],
-        }  # fmt: skip
-        parts.print_json(data)
-        return 0 if passed else 1
-    console = parts.console()
-    layers = result.layers if o.all else sorted(result.layers, key=lambda d: -d.relative)[:10]
-    title = "layers" if o.all else f"the layers that differ most, of {len(result.layers)}"
-    console.print(tables.difference_table(f"{title}: native against the reference engine", layers))
-    console.print(tables.difference_table(f"outputs: native against {result.judge}", result.outputs))
-    console.print(f"largest error {worst:.2e} of the range, {'within' if passed else 'above'} {o.tolerance:g}")
-    return 0 if passed else 1
 
 
 def bench(o: argparse.Namespace) -> int:
@@ -352,13 +301,6 @@ def _write_html(path: str, summary: Any) -> None:
         pathlib.Path(path).write_text(html.page(summary), encoding="utf-8")
     except OSError as e:
         raise TealightError(f"report {path!r}: {e.strerror}, expected a file that can be written") from e
-
-
-def _difference(d: Any) -> dict[str, Any]:
-    return {
-        "name": d.name, "node": d.node, "op": d.op, "shape": list(d.shape), "max_abs": d.max_abs, "range": d.range,
-        "relative": d.relative, "sqnr_db": d.sqnr_db, "cosine": d.cosine,
-    }  # fmt: skip
 
 
 def _save(path: str, outputs: dict[str, Any]) -> None:

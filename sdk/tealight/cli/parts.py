@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import pathlib
@@ -102,3 +103,27 @@ def lines(path: str) -> list[str]:
         return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as e:
         raise TealightError(f"labels {path!r}: {e}, expected a text file with one label a line") from e
+
+
+def session_arguments(p: argparse.ArgumentParser) -> None:
+    """Adds the options of a session."""
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--isa", default="auto", help="kernel path: auto, scalar, avx2, avx512, neon")
+    p.add_argument("--device", default="host", help="host, or an emulated phone: cortex-a53, cortex-a76, arm64-max")
+
+
+def input_arguments(p: argparse.ArgumentParser) -> None:
+    """Adds the ways of naming inputs."""
+    p.add_argument("files", nargs="*", metavar="FILE", help="inputs in order: picture, .wav, .npy; or one .npz")
+    p.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="a single input by name")
+
+
+def feeds(o: argparse.Namespace) -> dict[str, Any]:
+    """Returns the inputs that the arguments name for o.bundle; missing ones are seeded random numbers."""
+    import tealight
+    from tealight.bundle import reader
+    from tealight.data import inputs
+
+    with tealight.Session(o.bundle, engine="reference") as session:
+        infos = session.inputs
+    return inputs.fill(infos, inputs.load(o.files, o.input, infos, reader.read_bundle(o.bundle).images))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tealight.bundle import reader
+from tealight.emulator.layer_errors import LayerError
 from tealight.emulator.reference import ReferenceSession
 from tealight.emulator.session import Session
 
@@ -54,11 +55,13 @@ class Comparison:
         layers: Each computed tensor, native against reference, in order of execution.
         outputs: Each output, native against the source model's engine (or the reference without one).
         judge: What the outputs were compared with.
+        quantization: Each value of a quantized bundle against the float model, in order of execution.
     """
 
     layers: list[Difference]
     outputs: list[Difference]
     judge: str
+    quantization: list[LayerError] = dataclasses.field(default_factory=list)
 
     @property
     def worst(self) -> Difference | None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tealight.emulator.layer_errors import LayerError
 from tealight.report.summary import ProgramSummary, Row, Summary, by_op
 
 
@@ -167,3 +168,25 @@ def difference_table(title: str, rows: Sequence[Any]) -> Table:
         numbers = (f"{d.max_abs:.3g}", f"{d.range:.3g}", f"{d.relative:.2e}", f"{d.sqnr_db:.1f}", f"{d.cosine:.7f}")
         table.add_row(escape(d.name), d.op, shape, *numbers)
     return table
+
+
+def error_table(title: str, rows: Sequence[LayerError]) -> Table:
+    """Returns the table of what quantization costs in each layer."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("value", overflow="ellipsis", max_width=48, no_wrap=True)
+    table.add_column("op")
+    for name in ("alone dB", "whole dB", "cosine", "max abs", "range", "step", "saturated", "zero range", "equalized"):
+        table.add_column(name, justify="right")
+    for e in rows:
+        table.add_row(escape(e.name), e.op, *error_cells(e))
+    return table
+
+
+def error_cells(e: LayerError) -> list[str]:
+    """Returns the figures of a layer: alone, whole, cosine, max abs, range, step, saturated, zero range, equalized."""
+    return [
+        "" if e.local_db is None else f"{e.local_db:.1f}", f"{e.sqnr_db:.1f}", f"{e.cosine:.5f}", f"{e.max_abs:.3g}",
+        f"{e.range:.3g}", "" if e.scale is None else f"{e.scale:.3g}",
+        f"{100 * e.saturated:.3g} %" if e.saturated else "",
+        f"{e.zero_range} of {e.channels}" if e.zero_range else "", "yes" if e.equalized else "",
+    ]  # fmt: skip

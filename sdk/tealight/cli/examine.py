@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tealight compare: what a bundle computes beside its source model, layer by layer."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import tealight
+from tealight.cli import parts
+
+if TYPE_CHECKING:
+    from tealight.emulator.layer_errors import LayerError
+
+#: Rows shown without --all.
+_WORST = 10
+_TOLERANCE = 1e-4
+
+
+def compare_arguments(p: argparse.ArgumentParser) -> None:
+    """Adds the arguments of compare."""
+    p.add_argument("model", help="the source model, or a float .tea; '-' compares with the reference engine only")
+    p.add_argument("bundle")
+    parts.input_arguments(p)
+    p.add_argument(
+        "--tolerance", type=float,
+        help=f"of the largest error, relative to the output's range (default {_TOLERANCE:g}; none for quantized ones)",
+    )  # fmt: skip
+    p.add_argument("--all", action="store_true", help="show every layer, not only the ten that differ most")
+    parts.session_arguments(p)
+
+
+def compare(o: argparse.Namespace) -> int:
+    """Compares a bundle with its source model, layer by layer."""
+    feeds = parts.feeds(o)
+    model = None if o.model == "-" else o.model
+    result = tealight.compare(model, o.bundle, feeds, threads=o.threads, isa=o.isa, device=o.device)
+    tolerance = o.tolerance if o.tolerance is not None else math.inf if result.quantization else _TOLERANCE
+    worst = max((d.relative for d in result.outputs), default=0.0)
+    passed = worst <= tolerance and not math.isnan(worst)
+    if o.json:
+        data = {
+            "judge": result.judge, "passed": passed, "tolerance": tolerance, "worst": worst,
+            "outputs": [_difference(d) for d in result.outputs], "layers": [_difference(d) for d in result.layers],
+            "quantization": [dataclasses.asdict(e) for e in result.quantization],
+        }  # fmt: skip
+        parts.print_json(data)
+    else:
+        _print(result, o.all, f"largest error {worst:.2e} of the range" + _verdict(passed, tolerance))
+    return 0 if passed else 1
+
+
+def _verdict(passed: bool, tolerance: float) -> str:
+    return "" if math.isinf(tolerance) else f", {'within' if passed else 'above'} {tolerance:g}"
+
+
+def _print(result: Any, everything: bool, verdict: str) -> None:
+    from tealight.report import tables
+
+    console = parts.console()
+    layers = result.layers if everything else sorted(result.layers, key=lambda d: -d.relative)[:_WORST]
+    title = "layers" if everything else f"the layers that differ most, of {len(result.layers)}"
+    console.print(tables.difference_table(f"{title}: native against the reference engine", layers))
+    if result.quantization:
+        rows = result.quantization if everything else worst_first(result.quantization)[:_WORST]
+        title = "layers" if everything else f"the layers that lose most by themselves, of {len(result.quantization)}"
+        console.print(tables.error_table(f"{title}: quantized against float", rows))
+    console.print(tables.difference_table(f"outputs: native against {result.judge}", result.outputs))
+    console.print(verdict)
+
+
+def worst_first(rows: Sequence[LayerError]) -> list[LayerError]:
+    """Returns layers by their local error, the worst first; those without one by their accumulated error."""
+    return sorted(rows, key=lambda e: e.sqnr_db if e.local_db is None else e.local_db)
+
+
+def _difference(d: Any) -> dict[str, Any]:
+    return {**dataclasses.asdict(d), "relative": d.relative}
