@@ -9,7 +9,10 @@ from tealight.passes._editor import Editor, is_plain, out
 from tealight.passes._manager import Options
 
 #: Ops with an `activation` attribute.
-LAYERS = ("conv2d", "depthwise_conv2d", "conv_transpose2d", "fully_connected", "group_norm", "binary")
+LAYERS = (
+    "conv2d", "depthwise_conv2d", "conv_transpose2d", "fully_connected", "group_norm", "binary", "dynamic_conv2d",
+    "dynamic_fully_connected",
+)  # fmt: skip
 #: Functions they apply.
 FUNCTIONS = (
     "relu", "clip", "leaky_relu", "hard_swish", "hard_sigmoid", "sigmoid", "silu", "tanh", "gelu", "gelu_tanh", "elu",

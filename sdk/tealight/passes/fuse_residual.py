@@ -8,7 +8,8 @@ from tealight.ir.types import DType
 from tealight.passes._editor import Editor, is_plain, out, same_dims
 from tealight.passes._manager import Options
 
-_LAYERS = ("conv2d", "depthwise_conv2d", "fully_connected")
+#: Op -> index of its residual operand.
+_LAYERS = {"conv2d": 3, "depthwise_conv2d": 3, "fully_connected": 3, "dynamic_conv2d": 4, "dynamic_fully_connected": 4}
 
 
 def fuse_residual(graph: Graph, options: Options) -> int:
@@ -34,7 +35,8 @@ def fuse_residual(graph: Graph, options: Options) -> int:
         if not found:
             continue
         _, slot, layer = max(found, key=lambda f: f[0])
-        operands = [*layer.inputs, None, None][:3]
+        at = _LAYERS[layer.op]
+        operands = [*layer.inputs, None, None][:at]
         new = editor.add(
             layer.op, [*operands, node.inputs[1 - slot]], layer.attrs, before=node, name=layer.name or node.name
         )
@@ -46,7 +48,9 @@ def _layer(editor: Editor, node: Node, slot: int) -> Node | None:
     """Returns the layer that computes an operand and can take the other one."""
     value, other = node.inputs[slot], node.inputs[1 - slot]
     layer = None if value is None else value.producer
-    if layer is None or value is None or other is None or layer.op not in _LAYERS or layer.input(3) is not None:
+    if layer is None or value is None or other is None or layer.op not in _LAYERS:
+        return None
+    if layer.input(_LAYERS[layer.op]) is not None:
         return None
     if not is_plain(layer) or other.is_const:
         return None

@@ -21,6 +21,7 @@ from tealight.passes.merge_common_subexpressions import merge_common_subexpressi
 from tealight.passes.move_transposes import move_transposes
 from tealight.passes.recognise_activations import recognise_activations
 from tealight.passes.recognise_attention import recognise_attention
+from tealight.passes.recognise_dynamic import recognise_dynamic
 from tealight.passes.recognise_norms import recognise_norms
 from tealight.passes.refine_types import refine_types
 from tealight.passes.remove_dead_code import remove_dead_code
@@ -52,6 +53,7 @@ PIPELINE: list[Pass] = [
     recognise_activations,
     recognise_activations,  # hard_swish is seen through the hard_sigmoid of the first round
     recognise_norms,
+    recognise_dynamic,
     matmul_to_fully_connected,  # before transposes are folded into matmul: move_transposes does better with them
     recognise_attention,
     fold_constants,

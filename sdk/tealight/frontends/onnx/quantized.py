@@ -16,7 +16,7 @@ from onnx import TensorProto
 
 from tealight import ops
 from tealight.frontends.onnx.context import NodeContext, RefusedError, dtype_of
-from tealight.frontends.onnx.math import product
+from tealight.frontends.onnx.math import linear, product
 from tealight.frontends.onnx.nn import convolve, kernel_of, weight_of, window_of
 from tealight.frontends.onnx.registry import converts
 from tealight.ir.graph import Value
@@ -91,7 +91,7 @@ def quantize(
     if to not in numerics.LIMITS:
         raise RefusedError(f"integers of {to.label}, expected one of {', '.join(d.label for d in numerics.LIMITS)}")
     attrs = {"axis": axis, "block_size": block_size, "to": to.value}
-    y = c.add("quantize", _operands(x, scale, zero_point, block_size), attrs)
+    y = c.add("quantize", _operands(c, x, scale, zero_point), attrs)
     if to in (DType.INT4, DType.UINT4):
         c.scope.importer.four_bit[y] = to
     return y
@@ -111,7 +111,21 @@ def dequantize(
         zero_point = None if zero_point is None else _narrowed(c, zero_point, narrow)
     elif zero_point is not None and zero_point.dtype is not x.dtype:
         zero_point = c.cast(zero_point, x.dtype)
-    return c.add("dequantize", _operands(x, scale, zero_point, block_size), {"axis": axis, "block_size": block_size})
+    if x.const is not None and x.dtype is DType.UINT8 and (zero_point is None or zero_point.is_const):
+        x, zero_point = _signed(c, x, scale, zero_point)
+    return c.add("dequantize", _operands(c, x, scale, zero_point), {"axis": axis, "block_size": block_size})
+
+
+def _signed(c: NodeContext, x: Value, scale: Value, zero_point: Value | None) -> tuple[Value, Value]:
+    """Returns a uint8 constant and its zero point 128 lower, as int8: integer kernels want that."""
+    points = np.zeros([int(d) for d in scale.shape], np.uint8) if zero_point is None else zero_point.const
+    assert x.const is not None and points is not None
+    return c.constant(signed_bytes(x.const), name=x.name), c.constant(signed_bytes(points))
+
+
+def signed_bytes(array: np.ndarray) -> np.ndarray:
+    """Returns uint8 less 128 as int8."""
+    return np.asarray((array.astype(np.int16) - 128).astype(np.int8))
 
 
 def _narrowed(c: NodeContext, zero_point: Value, dtype: DType) -> Value:
@@ -119,10 +133,14 @@ def _narrowed(c: NodeContext, zero_point: Value, dtype: DType) -> Value:
     return zero_point if array is None else c.constant(array.astype(dtype.numpy))
 
 
-def _operands(x: Value, scale: Value, zero_point: Value | None, block_size: int) -> list[Value]:
+def _operands(c: NodeContext, x: Value, scale: Value, zero_point: Value | None) -> list[Value]:
     if scale.dtype is not DType.FLOAT32:
         raise RefusedError(f"scale of {scale.dtype.label}, expected a float type")
-    return [x, scale] if zero_point is None else [x, scale, zero_point]
+    if zero_point is None:
+        return [x, scale]
+    if zero_point.shape != scale.shape and zero_point.type.is_static and zero_point.type.elements == 1:
+        zero_point = c.reshape(zero_point, c.dims(scale))  # [] and [1] are used alike
+    return [x, scale, zero_point]
 
 
 # ---- QLinear ops ----
@@ -268,14 +286,17 @@ def qgemm(c: NodeContext) -> Value:
     alpha = c.number("alpha", 1.0)
     if trans_b:
         b = c.transpose(b, [1, 0])
-    y = product(c, a, b)
+    bias = None
     if c.optional(6) is not None:
         scale = c.array(1, "scale of a").reshape(-1) * c.array(4, "scale of b").reshape(-1)
         per_column = c.constant(scale.astype(np.float32).reshape(() if scale.size == 1 else (-1,)))
         bias = dequantize(c, c.input(6), per_column, None, len(c.input(6).shape) - 1)
-        y = c.binary("add", y, bias)
-    if alpha != 1.0:
-        y = c.binary("mul", y, c.scalar(alpha, y))
+    if c.is_weight(b) and bias is not None and len(bias.shape) == 1 and alpha == 1.0:
+        y = linear(c, a, c.rearranged(b, lambda w: w.T, "weight"), bias)
+    else:
+        y = product(c, a, b)
+        y = y if bias is None else c.binary("add", y, bias)
+        y = y if alpha == 1.0 else c.binary("mul", y, c.scalar(alpha, y))
     return y if c.optional(7) is None else _back(c, y, _steps(c, 7), c.input(0))
 
 

@@ -8,6 +8,7 @@ only move elements take stored() and work on the integers when operand and resul
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -66,7 +67,10 @@ class Emitter:
         return self._real[value]
 
     def dequantize(self, name: str, value: Value, params: QuantParams) -> Value:
-        """Adds (value - zero_point) * scale."""
+        """Adds (value - zero_point) * scale; a uint8 constant becomes int8, which integer kernels want."""
+        if value.const is not None and value.dtype is DType.UINT8:
+            value = self.graph.constant((value.const.astype(np.int16) - 128).astype(np.int8), value.name)
+            params = dataclasses.replace(params, zero_point=np.asarray(params.zero_point) - 128)
         operands = [value, *self._params(name, params, value.dtype)]
         return self.emit(name, "dequantize", operands, {"axis": max(params.axis, 0)})[0]
 
