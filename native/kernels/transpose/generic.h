@@ -123,6 +123,57 @@ inline void TransposeBlock(const char* src, ptrdiff_t src_stride, char* dst, ptr
   for (size_t i = 0; i < kN; ++i) StoreSubs(dst + static_cast<ptrdiff_t>(i) * dst_stride, v[i]);
 }
 
+// Sixteen bytes from each of three planes, and back.
+#if defined(__x86_64__)
+// Which byte of an input goes where, 0x80 for none: byte k of 48 is byte k / 3 of plane k % 3.
+struct Shuffles3 {
+  uint8_t interleave[3][3][16], deinterleave[3][3][16];  // [output][input]
+  constexpr Shuffles3() : interleave(), deinterleave() {
+    for (int out = 0; out < 3; ++out) {
+      for (int in = 0; in < 3; ++in) {
+        for (int i = 0; i < 16; ++i) {
+          const int from = 16 * out + i, to = 3 * i + out;
+          interleave[out][in][i] = static_cast<uint8_t>(from % 3 == in ? from / 3 : 0x80);
+          deinterleave[out][in][i] = static_cast<uint8_t>(to / 16 == in ? to % 16 : 0x80);
+        }
+      }
+    }
+  }
+};
+constexpr Shuffles3 kShuffles3;
+
+inline __m128i Shuffled3(const __m128i* x, const uint8_t (*masks)[16]) {
+  const __m128i a = _mm_shuffle_epi8(x[0], _mm_loadu_si128((const __m128i*)masks[0]));
+  const __m128i b = _mm_shuffle_epi8(x[1], _mm_loadu_si128((const __m128i*)masks[1]));
+  const __m128i c = _mm_shuffle_epi8(x[2], _mm_loadu_si128((const __m128i*)masks[2]));
+  return _mm_or_si128(_mm_or_si128(a, b), c);
+}
+inline void Interleave3Bytes(const char* src, ptrdiff_t stride, char* dst) {
+  __m128i x[3];
+  for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + i * stride));
+  for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + 16 * i), Shuffled3(x, kShuffles3.interleave[i]));
+}
+inline void Deinterleave3Bytes(const char* src, char* dst, ptrdiff_t stride) {
+  __m128i x[3];
+  for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + 16 * i));
+  for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + i * stride), Shuffled3(x, kShuffles3.deinterleave[i]));
+}
+#else
+inline void Interleave3Bytes(const char* src, ptrdiff_t stride, char* dst) {
+  uint8x16x3_t v;
+  v.val[0] = vld1q_u8((const uint8_t*)src);
+  v.val[1] = vld1q_u8((const uint8_t*)(src + stride));
+  v.val[2] = vld1q_u8((const uint8_t*)(src + 2 * stride));
+  vst3q_u8((uint8_t*)dst, v);
+}
+inline void Deinterleave3Bytes(const char* src, char* dst, ptrdiff_t stride) {
+  const uint8x16x3_t v = vld3q_u8((const uint8_t*)src);
+  vst1q_u8((uint8_t*)dst, v.val[0]);
+  vst1q_u8((uint8_t*)(dst + stride), v.val[1]);
+  vst1q_u8((uint8_t*)(dst + 2 * stride), v.val[2]);
+}
+#endif
+
 // Four 4-byte values from three planes a, b, c: a0 b0 c0 a1 | b1 c1 a2 b2 | c2 a3 b3 c3, and back.
 #if defined(__x86_64__)
 inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols) {
@@ -188,6 +239,18 @@ void Transpose(const void* src_data, ptrdiff_t src_stride, void* dst_data, ptrdi
                size_t cols) {
   const char* src = static_cast<const char*>(src_data);
   char* dst = static_cast<char*>(dst_data);
+  if (sizeof(T) == 1 && rows == 3 && dst_stride == 3) {
+    size_t done = 0;
+    for (; done + 16 <= cols; done += 16) Interleave3Bytes(src + done, src_stride, dst + done * 3);
+    TransposeScalar<T>(src + done, src_stride, dst + done * 3, dst_stride, rows, cols - done);
+    return;
+  }
+  if (sizeof(T) == 1 && cols == 3 && src_stride == 3) {
+    size_t done = 0;
+    for (; done + 16 <= rows; done += 16) Deinterleave3Bytes(src + done * 3, dst + done, dst_stride);
+    TransposeScalar<T>(src + done * 3, src_stride, dst + done, dst_stride, rows - done, cols);
+    return;
+  }
   if (sizeof(T) == 4 && rows == 3 && dst_stride == 12) {
     const size_t done = Interleave3(src, src_stride, dst, cols);
     TransposeScalar<T>(src + done * 4, src_stride, dst + done * 12, dst_stride, rows, cols - done);
@@ -199,21 +262,15 @@ void Transpose(const void* src_data, ptrdiff_t src_stride, void* dst_data, ptrdi
     return;
   }
   constexpr size_t kCols = 16 / sizeof(T), kRows = kSub * kCols;
-  const size_t full_cols = cols / kCols * kCols, full_rows = rows / kRows * kRows;
-  for (size_t i = 0; i < full_rows; i += kRows) {
+  if (rows < kRows || cols < kCols) return TransposeScalar<T>(src, src_stride, dst, dst_stride, rows, cols);
+  for (size_t i = 0; i < rows; i += kRows) {
+    if (i + kRows > rows) i = rows - kRows;  // the last block, some of it again
     const char* in = src + static_cast<ptrdiff_t>(i) * src_stride;
     char* out = dst + i * sizeof(T);
-    for (size_t j = 0; j < full_cols; j += kCols) {
+    for (size_t j = 0; j < cols; j += kCols) {
+      if (j + kCols > cols) j = cols - kCols;
       TransposeBlock<T>(in + j * sizeof(T), src_stride, out + static_cast<ptrdiff_t>(j) * dst_stride, dst_stride);
     }
-  }
-  if (full_cols < cols) {
-    TransposeScalar<T>(src + full_cols * sizeof(T), src_stride, dst + static_cast<ptrdiff_t>(full_cols) * dst_stride,
-                       dst_stride, full_rows, cols - full_cols);
-  }
-  if (full_rows < rows) {
-    TransposeScalar<T>(src + static_cast<ptrdiff_t>(full_rows) * src_stride, src_stride, dst + full_rows * sizeof(T),
-                       dst_stride, rows - full_rows, cols);
   }
 }
 

@@ -349,3 +349,13 @@ def test_result_read_by_float_nodes_too_stays_float() -> None:
     b = Qdq()
     y = b("fully_connected", b.act(b.input(3, 8), 0.03), b.weight(9, 8), b.normal(9))
     b.check(b.q(y), b.unary("floor", y), notes=1)
+
+
+def test_transposes_at_the_edges_move_integers() -> None:
+    needs("q_conv2d")
+    b = Qdq()
+    x = b("transpose", b.input(1, 3, 8, 8), perm=[0, 2, 3, 1])
+    y = b("conv2d", b.act(x, 0.03, 5), b.weight(4, 3, 3, 3), b.normal(4), kernel_shape=[3, 3])
+    y = b("reshape", b.act(y, 0.05, -3), b.const([1, 36, 2, 2], np.int64))
+    y = b("transpose", y, perm=[0, 3, 2, 1])
+    assert b.check(y) == ["quantize", "transpose", "q_conv2d", "reshape", "transpose", "dequantize"]

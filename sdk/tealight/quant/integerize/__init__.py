@@ -74,7 +74,13 @@ def _integerize(graph: Graph) -> list[tuple[str, str]]:
             rewrite(context, node)
         except NotConverted as e:
             reasons[node] = str(e)
-    for cleanup in (edges.fold_weights, edges.merge_tables, fuse.fuse_tables, fuse.fuse_residuals):
+    for cleanup in (
+        edges.fold_weights,
+        edges.narrow_transposes,
+        edges.merge_tables,
+        fuse.fuse_tables,
+        fuse.fuse_residuals,
+    ):
         remove_dead_code(graph, options)
         merge_common_subexpressions(graph, options)
         context = Context(graph)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from tealight.ir.graph import Node, Value
@@ -160,3 +162,48 @@ def fold_weights(context: Context) -> None:
         constant = editor.const(array, out(node).name)
         if editor.can_replace(out(node), constant):
             editor.swap(node, constant)
+
+
+_MOVES = ("transpose", "reshape")
+
+
+def narrow_transposes(context: Context) -> None:
+    """Transposes integers instead of the floats that they stand for.
+
+    Given:
+        %t = transpose(%x); %q = quantize(%t, s, z); %f = dequantize(%i, s, z); %y = transpose(%f)
+    Result:
+        %p = quantize(%x, s, z); %q = transpose(%p); %j = transpose(%i); %y = dequantize(%j, s, z)
+    Requires:
+        Nothing else reads %t or %f; s and z are scalars. Reshapes go the same way.
+    """
+    editor, before = context.editor, -1
+    while before != editor.rewrites:
+        before = editor.rewrites
+        for node in editor.nodes():
+            source = node.inputs[0] if node.inputs else None
+            if source is not None and source.producer is not None and editor.only_user(source) is node:
+                _narrow(editor, node, source.producer)
+
+
+def _narrow(editor: Editor, node: Node, source: Node) -> None:
+    if node.op == "quantize" and source.op in _MOVES and _is_scalar(node):
+        attrs = {**node.attrs, "axis": 0}
+        inner = editor.add("quantize", [source.inputs[0], *node.inputs[1:]], attrs, before=node, name=node.name)
+        inner.type = dataclasses.replace(inner.type, quantization=out(node).type.quantization)
+        y = editor.add(source.op, [inner, *source.inputs[1:]], source.attrs, before=node, name=source.name)
+        y.type = dataclasses.replace(y.type, quantization=out(node).type.quantization)
+        editor.swap(node, y)
+    elif node.op in _MOVES and source.op == "dequantize" and _is_scalar(source):
+        x = source.inputs[0]
+        if x is None or x.const is not None:
+            return
+        inner = editor.add(node.op, [x, *node.inputs[1:]], node.attrs, before=node, name=node.name)
+        inner.type = dataclasses.replace(inner.type, quantization=x.type.quantization)
+        attrs = {**source.attrs, "axis": 0}
+        editor.swap(node, editor.add("dequantize", [inner, *source.inputs[1:]], attrs, before=node, name=source.name))
+
+
+def _is_scalar(node: Node) -> bool:
+    scale = node.inputs[1]
+    return scale is not None and scale.shape == () and parameters(node) is not None
