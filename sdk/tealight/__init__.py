@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tealight._build import BuildReport, build, quantize
     from tealight._compare import compare
     from tealight._evaluate import Evaluation, evaluate
+    from tealight._search import SearchReport, search_recipe
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ __all__ = [
     "ImportModelError",
     "QuantizeError",
     "RuntimeFailure",
+    "SearchReport",
     "Session",
     "TealightError",
     "UnsupportedOpError",
@@ -47,6 +49,7 @@ __all__ = [
     "compare",
     "evaluate",
     "quantize",
+    "search_recipe",
 ]
 
 # Opening a model costs what the model costs: the runtime is loaded with the package, not by the first session.
@@ -56,9 +59,11 @@ _ffi.preload()
 _LAZY = {
     "BuildReport": "tealight._build",
     "Evaluation": "tealight._evaluate",
+    "SearchReport": "tealight._search",
     "build": "tealight._build",
     "compare": "tealight._compare",
     "evaluate": "tealight._evaluate",
+    "search_recipe": "tealight._search",
     "quantize": "tealight._build",
 }
 

@@ -146,7 +146,7 @@ def build(
     Args:
         model: Path of an .onnx or .tflite file, or an onnx.ModelProto.
         output: The .tea file to write; it is there whole or not at all.
-        recipe: How numbers are stored: one of RECIPES, or a recipe file (see tealight.quant.recipe).
+        recipe: One of RECIPES, a recipe file (see tealight.quant.recipe), or "auto" (see search_recipe).
         calibration: Samples for the recipes that quantize activations: an iterable of {input: array}, or all that
             tealight.data.samples.open_samples takes (a folder of pictures, .npy, .npz or .wav files, a function …).
         options: shapes: {input: dims} to fix open dims (a name keeps one open); name: of the entry point;
@@ -164,9 +164,9 @@ def build(
         QuantizeError: The recipe is unknown, names nodes that are not there, or its calibration data does not fit.
         BundleError: The output cannot be written.
     """
-    start = time.perf_counter()
-    chosen = _Options.of(options)
-    wanted = recipes.load(recipe)
+    if recipe == "auto":
+        return tealight.search_recipe(model, output, calibration, **options).build
+    start, chosen, wanted = time.perf_counter(), _Options.of(options), recipes.load(recipe)
     target = pathlib.Path(output)
     _check_target(target)
     chosen.step("import", 0, 1)

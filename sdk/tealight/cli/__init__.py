@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tealight
-from tealight.cli import evaluate, examine, parts
+from tealight.cli import evaluate, examine, parts, search
 from tealight.errors import TealightError
 
 
@@ -66,7 +66,7 @@ def _build_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", help="an .onnx file")
     p.add_argument("-o", "--output", help="the .tea file to write (default: the model's name with .tea)")
     p.add_argument(
-        "--recipe", default="float32", help="how numbers are stored: float32, static_wi8_ai8 … (default: float32)"
+        "--recipe", default="float32", help="how numbers are stored: float32, static_wi8_ai8, auto … (default: float32)"
     )
     p.add_argument(
         "--recipe-file", metavar="TOML", help="a recipe with overrides for single nodes, instead of --recipe"
@@ -91,6 +91,7 @@ def _build_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--metadata", action="append", default=[], metavar="KEY=TEXT", help="a text to keep in the bundle")
     p.add_argument("--no-winograd", action="store_true", help="compute 3x3 convolutions directly: exact order of sums")
     p.add_argument("--html", help="also write the HTML report here")
+    search.arguments(p)
 
 
 def _run_arguments(p: argparse.ArgumentParser) -> None:
@@ -146,6 +147,8 @@ def build(o: argparse.Namespace) -> int:
         options["image"] = parts.image(o.image)
     options.update(calibration_limit=o.calibration_limit, calibration_state=o.calibration_state)
     recipe = o.recipe_file or o.recipe
+    if recipe == "auto":
+        return search.run(o, output, options)
     report = parts.with_progress(
         o.json,
         lambda progress: tealight.build(o.model, output, recipe, o.calibration, progress=progress, **options),

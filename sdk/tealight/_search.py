@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipe "auto": measures what each layer costs in each format, and builds the best mix within the budgets."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tealight._build import BuildReport, build, import_model
+from tealight.bundle import reader
+from tealight.data.samples import Sample, open_samples
+from tealight.emulator.session import Session
+from tealight.errors import QuantizeError
+from tealight.evaluation.metrics import Metric, metric_of
+from tealight.evaluation.runner import Contender, measure, run_sample
+from tealight.passes._manager import Options, run_passes
+from tealight.quant import rewrite
+from tealight.quant.apply import EARLY
+from tealight.quant.plan import LAYERS, make_plan
+from tealight.quant.recipe import FLOAT32, STATIC, load
+from tealight.quant.search import Budget, Cost, Found, LayerCosts, from_json, search, to_json
+
+#: Samples that noise is measured on.
+_PROBES = 16
+_RUNS = 10
+_BYTES = {FLOAT32: 4.0, "float16": 2.0, STATIC: 1.0, "weight_only_wi8_af32": 1.0, "weight_only_wi4_af32": 0.5625}
+_METHODS_OFF = {"equalization": False, "smoothing": False, "bias_correction": False}
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass
+class SearchReport:
+    """What a search chose.
+
+    Attributes:
+        build: Report of the bundle.
+        budget: The limits.
+        found: The mix and what was tried.
+        layers: The costs of each layer.
+        total_ns: Time of the whole model in float32.
+        recipe: The mix as a recipe (see tealight.quant.recipe), to build it again.
+    """
+
+    build: BuildReport
+    budget: Budget
+    found: Found
+    layers: list[LayerCosts]
+    total_ns: float
+    recipe: dict[str, Any]
+
+    def costs(self) -> dict[str, Any]:
+        """Returns the measured costs as plain data: the argument `costs` of another search."""
+        return to_json(self.layers, self.total_ns)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns a row for each layer: its format, its costs, and why."""
+        worst = sum(_noisiest(c) for c in self.layers) or 1.0
+        rows = []
+        for layer in self.layers:
+            chosen, base = self.found.formats[layer.name], layer.formats[FLOAT32]
+            cost = layer.formats[chosen]
+            if chosen == FLOAT32:
+                share = 100 * _noisiest(layer) / worst
+                saved = base.ns - min(c.ns for c in layer.formats.values())
+                why = f"would bring {share:.1f} % of the error and save {100 * saved / self.total_ns:.1f} % of the time"
+            else:
+                why = f"saves {100 * (base.ns - cost.ns) / self.total_ns:.1f} % of the time"
+            row = {"layer": layer.name, "op": layer.op, "format": chosen, "noise": cost.noise}
+            rows.append({**row, "ns": cost.ns, "float32_ns": base.ns, "why": why})
+        return rows
+
+    def __str__(self) -> str:
+        """Returns the report as text."""
+        lines = [str(self.build), f"  search:  {self.found.measured}; allowed: {self.budget}"]
+        lines += [f"  tried:   {k} of {len(self.layers)} layers moved: {m}" for k, m in self.found.tried]
+        lines += [f"  {r['format']:22} {r['op']:18} {r['layer']}: {r['why']}" for r in self.rows()]
+        return "\n".join(lines)
+
+
+def _noisiest(layer: LayerCosts) -> float:
+    return max(c.noise for c in layer.formats.values())
+
+
+def search_recipe(
+    model: Any,
+    output: str | os.PathLike[str],
+    calibration: Any,
+    *,
+    max_drop: float | None = None,
+    max_latency: float | None = None,
+    max_size: int | None = None,
+    data: Any = None,
+    data_labels: Any = None,
+    metric: str | Metric | Callable[..., Any] = "cosine",
+    formats: Sequence[str] | None = None,
+    costs: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> SearchReport:
+    """Builds the best mix of formats within budgets; build(recipe="auto", ...) calls this.
+
+    Args:
+        model: As for build().
+        output: The .tea file.
+        calibration: Samples, as for build().
+        max_drop: Points of the metric that may be lost against float32 (100 times its difference).
+        max_latency: Milliseconds of one run on this machine.
+        max_size: Bytes of the file.
+        data: Labelled set, as for evaluate(); without it results are compared with float32 on the calibration data.
+        data_labels: Labels of the set.
+        metric: As for evaluate().
+        formats: Recipes that a layer may take beside float32; static int8, and with max_size int4 weights.
+        costs: Of an earlier search, or a JSON file of them: nothing is measured again but accuracy.
+        progress: Called as progress(stage, step, steps).
+        options: Of build().
+
+    Raises:
+        QuantizeError: No mix meets the budgets, or there is no data.
+    """
+    if calibration is None:
+        raise QuantizeError("recipe 'auto': no calibration data, expected samples; pass calibration= (--calibration)")
+    wanted = formats or ((STATIC, "weight_only_wi4_af32") if max_size is not None else (STATIC,))
+    budget = Budget(max_drop, None if max_latency is None else max_latency * 1e6, max_size)
+    with tempfile.TemporaryDirectory(prefix="tealight-") as folder:
+        lab = _Lab(model, calibration, pathlib.Path(folder), options)
+        if costs is None:
+            layers, total_ns = lab.costs(wanted, progress)
+        else:
+            layers, total_ns = from_json(_load(costs))
+            lab.check(layers)
+        score = lab.judge(metric_of(metric), data, data_labels)
+
+        def measured(mix: Mapping[str, str]) -> tuple[float, int]:
+            path = lab.build(_recipe(mix))
+            return score(path), path.stat().st_size
+
+        found = search(layers, budget, measured, total_ns, progress)
+    recipe = _recipe(found.formats)
+    report = build(model, output, load(recipe), calibration, **options)
+    return SearchReport(report, budget, found, layers, total_ns, recipe)
+
+
+def _recipe(mix: Mapping[str, str], methods: Mapping[str, bool] | None = None) -> dict[str, Any]:
+    """Returns a mix as a recipe file's contents: static int8 around its layers where one is."""
+    base = STATIC if STATIC in mix.values() else FLOAT32
+    rules = [{"name": name, "recipe": target} for name, target in mix.items() if target != base]
+    return {"recipe": base, "rule": rules, **({} if methods is None else {"methods": dict(methods)})}
+
+
+def _load(costs: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, Any]:
+    if isinstance(costs, Mapping):
+        return costs
+    try:
+        return json.loads(pathlib.Path(costs).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    except (OSError, ValueError) as e:
+        raise QuantizeError(f"costs {os.fspath(costs)!r}: {e}, expected the JSON file of a search") from e
+
+
+class _Lab:
+    """Builds and measures variants of one model."""
+
+    def __init__(self, model: Any, calibration: Any, folder: pathlib.Path, options: Mapping[str, Any]) -> None:
+        self.model, self.folder, self.options = model, folder, dict(options)
+        self.float = folder / "float32.tea"
+        build(model, self.float, **self.options)
+        with Session(self.float) as session:
+            self.infos = session.inputs
+        if hasattr(calibration, "__next__"):  # it is read many times
+            calibration = list(calibration)
+        self.samples = open_samples(calibration, self.infos, images=reader.read_bundle(self.float).images)
+        self.probes = list(itertools.islice(self.samples, _PROBES))
+        self.wanted = self._outputs(self.float)
+        self.layers = self._layers()
+
+    def _layers(self) -> dict[str, tuple[str, int, bool]]:
+        """Returns op, number of weights and whether int8 is possible, by source node."""
+        graph = import_model(self.model, self.options.get("shapes"))
+        run_passes(graph, EARLY, Options(**self.options.get("passes", {})), None)
+        rewrite.split_activations(graph)
+        plan = make_plan(graph, load(STATIC).resolve(graph))
+        found: dict[str, tuple[str, int, bool]] = {}
+        for node in graph.nodes:
+            if node.op not in (*LAYERS, "matmul") or not node.name:
+                continue
+            weight = node.input(1)
+            size = weight.const.size if weight is not None and weight.const is not None else 0
+            before = found.get(node.name, (node.op, 0, True))
+            found[node.name] = (node.op, before[1] + int(size), before[2] and node in plan.nodes)
+        return found
+
+    def check(self, layers: Sequence[LayerCosts]) -> None:
+        """Raises when costs are those of another model."""
+        for layer in layers:
+            if layer.name not in self.layers:
+                raise QuantizeError(f"costs of {layer.name!r}: not a layer of the model, expected {list(self.layers)}")
+
+    def build(self, recipe: Mapping[str, Any], limit: int | None = None) -> pathlib.Path:
+        """Builds a recipe into the folder."""
+        path = self.folder / "mix.tea"
+        build(self.model, path, recipe, self.samples, **{**self.options, "calibration_limit": limit})
+        return path
+
+    def costs(self, formats: Sequence[str], progress: Progress | None) -> tuple[list[LayerCosts], float]:
+        """Measures each layer in each format: time in a build of only that format, noise of the layer alone."""
+        base, total = self._times(self.float)
+        times = {f: self._times(self.build({"recipe": f}))[0] for f in formats}
+        table, steps = [], len(self.layers) * len(formats)
+        for i, (name, (op, size, can_int8)) in enumerate(self.layers.items()):
+            costs = {FLOAT32: Cost(0.0, base.get(name, 0.0), int(size * _BYTES[FLOAT32]))}
+            for j, f in enumerate(formats):
+                if progress is not None:
+                    progress("sensitivity", i * len(formats) + j, steps)
+                if (f == STATIC and not can_int8) or (f != STATIC and op == "matmul"):
+                    continue
+                alone = {"recipe": FLOAT32, "rule": [{"name": name, "recipe": f}], "methods": _METHODS_OFF}
+                noise = self._noise(self.build(alone, _PROBES))
+                costs[f] = Cost(noise, times[f].get(name, costs[FLOAT32].ns), int(size * _BYTES.get(f, 1.0)))
+            table.append(LayerCosts(name, op, costs))
+        return table, total
+
+    def _times(self, bundle: pathlib.Path) -> tuple[dict[str, float], float]:
+        """Returns the least time of each source node, and of a whole run, in nanoseconds."""
+        with Session(bundle, profile=True) as session:
+            for sample in itertools.islice(itertools.cycle(self.probes), _RUNS):
+                run_sample(session, sample.inputs)
+            found: dict[str, float] = {}
+            for row in session.profile():
+                found[row.name] = found.get(row.name, 0.0) + row.min_ns
+        return found, sum(found.values())
+
+    def _outputs(self, bundle: pathlib.Path) -> list[dict[str, np.ndarray]]:
+        with Session(bundle) as session:
+            return [run_sample(session, s.inputs) for s in self.probes]
+
+    def _noise(self, bundle: pathlib.Path) -> float:
+        """Returns the power of the error of all outputs over their power, the mean of the outputs."""
+        shares = []
+        found = self._outputs(bundle)
+        for name in self.wanted[0]:
+            pairs = [(w[name].astype(np.float64), f[name]) for w, f in zip(self.wanted, found, strict=True)]
+            power = sum(float((w * w).sum()) for w, _ in pairs)
+            shares.append(sum(float(((w - f) ** 2).sum()) for w, f in pairs) / power if power else 0.0)
+        return float(np.mean(shares))
+
+    def judge(self, metric: Metric, data: Any, labels: Any) -> Callable[[pathlib.Path], float]:
+        """Returns what tells the points that a bundle loses."""
+        if data is None:
+            labelled = [Sample(p.inputs, w) for p, w in zip(self.probes, self.wanted, strict=True)]
+            samples = open_samples(labelled, self.infos)
+        else:
+            samples = open_samples(data, self.infos, labels=labels)
+
+        def figure(path: pathlib.Path) -> float:
+            contender = Contender(path.name, "", "native", str(path), None, {"threads": 1})
+            (result,) = measure([contender], samples, metric)
+            return next(iter(result.figures.values()))
+
+        base = figure(self.float)
+        sign = 100.0 if metric.higher_is_better else -100.0
+        return lambda path: sign * (base - figure(path))

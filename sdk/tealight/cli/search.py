@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tealight build --recipe auto: the options of a search, and its table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from tealight.cli import parts
+from tealight.errors import TealightError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tealight._search import SearchReport
+
+
+def arguments(p: argparse.ArgumentParser) -> None:
+    """Adds the options of --recipe auto."""
+    group = p.add_argument_group("search of mixed precision (--recipe auto)")
+    group.add_argument("--max-drop", type=float, metavar="POINTS", help="points of the metric that may be lost")
+    group.add_argument("--max-latency", type=float, metavar="MS", help="milliseconds of one run here")
+    group.add_argument("--max-size", type=int, metavar="BYTES", help="size of the file")
+    group.add_argument("--data", help="labelled data, as for eval (without: results near float32 on calibration data)")
+    group.add_argument("--data-labels", help="labels of the data, as for eval")
+    group.add_argument("--metric", default="cosine", help="as for eval (default: cosine)")
+    group.add_argument("--costs", metavar="JSON", help="measured costs: read when there, else written")
+
+
+def run(o: argparse.Namespace, output: str, options: dict[str, Any]) -> int:
+    """Searches, builds and shows what was chosen."""
+    import dataclasses
+
+    import tealight
+
+    costs = o.costs if o.costs and pathlib.Path(o.costs).exists() else None
+    limits = {"max_drop": o.max_drop, "max_latency": o.max_latency, "max_size": o.max_size}
+    report = parts.with_progress(
+        o.json,
+        lambda progress: tealight.search_recipe(
+            o.model, output, o.calibration, data=o.data, data_labels=o.data_labels, metric=o.metric, costs=costs,
+            progress=progress, **limits, **options,
+        ),
+    )  # fmt: skip
+    if o.costs and costs is None:
+        try:
+            pathlib.Path(o.costs).write_text(json.dumps(report.costs(), indent=1), encoding="utf-8")
+        except OSError as e:
+            raise TealightError(f"costs {o.costs!r}: {e.strerror}, expected a file that can be written") from e
+    if o.json:
+        tried = [{"moved": k, **dataclasses.asdict(m)} for k, m in report.found.tried]
+        data = {"rows": report.rows(), "recipe": report.recipe, "tried": tried}
+        return parts.print_json({**dataclasses.asdict(report.build), "search": data})
+    parts.console().print(str(report.build), markup=False, highlight=False)
+    parts.console().print(table(report))
+    parts.console().print(f"{report.found.measured}; allowed: {report.budget}", highlight=False)
+    return 0
+
+
+def table(report: SearchReport) -> Table:
+    """Returns a row for each layer: what was chosen, and why."""
+    import math
+
+    from rich.table import Table
+
+    from tealight.report.tables import time_text
+
+    moved = ", ".join(f"{k}: {m.drop:.3g}" for k, m in report.found.tried)
+    title = f"{len(report.layers)} layers; drop by layers moved: {moved}"
+    result = Table("layer", "op", "format", "noise", "time", "float32", "why", title=title, title_justify="left")
+    for row in report.rows():
+        noise = f"{10 * math.log10(row['noise']):.1f} dB" if row["noise"] else ""
+        times = time_text(row["ns"]), time_text(row["float32_ns"])
+        result.add_row(parts.escape(row["layer"]), row["op"], row["format"], noise, *times, row["why"])
+    return result

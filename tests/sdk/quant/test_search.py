@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The search: the order of moves, how far it goes, budgets that cannot be met, the same choice from recorded costs."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sdk.quant.real_models import asset
+
+import tealight
+from tealight.errors import QuantizeError
+from tealight.quant.search import Budget, Cost, LayerCosts, from_json, order, search, to_json
+
+INT8, INT4 = "static_wi8_ai8", "weight_only_wi4_af32"
+
+
+def layer(name: str, noise: float, ns: float = 100, int8_ns: float = 40, **more: Cost) -> LayerCosts:
+    formats = {"float32": Cost(0.0, ns, 4000), INT8: Cost(noise, int8_ns, 1000), **more}
+    return LayerCosts(name, "conv2d", formats)
+
+
+LAYERS = [
+    layer("a", 1e-3),
+    layer("b", 1e-6),
+    layer("c", 1e-4, 1000, 100),
+    layer("d", 1e-2),
+    layer("slow", 1e-9, 10, 30),
+]
+TOTAL = 1500.0
+
+
+def build(mix):
+    """Accuracy falls by the noise of what is int8; bytes are those of the layers."""
+    chosen = [c.formats[mix[c.name]] for c in LAYERS]
+    return 100 * sum(c.noise for c in chosen), sum(c.bytes for c in chosen)
+
+
+def test_moves_go_by_saving_over_noise():
+    # b: 60 ns for 1e-6; c: 900 ns for 1e-4; a: 60 for 1e-3; d: 60 for 1e-2; "slow" would lose time.
+    assert [name for name, _ in order(LAYERS, Budget(drop=1))] == ["b", "c", "a", "d"]
+    # For bytes all save the same: the quietest first.
+    assert [name for name, _ in order(LAYERS, Budget(bytes=1))] == ["slow", "b", "c", "a", "d"]
+
+
+def test_a_layer_may_move_twice():
+    layers = [layer("a", 1e-3, **{INT4: Cost(1e-1, 100, 500)})]
+    assert order(layers, Budget(bytes=1)) == [("a", INT8), ("a", INT4)]
+
+
+def test_the_most_moves_within_the_drop():
+    found = search(LAYERS, Budget(drop=0.2), build, TOTAL)
+    assert [n for n, f in found.formats.items() if f == INT8] == ["a", "b", "c"]
+    assert found.measured.drop == pytest.approx(0.1101) and found.measured.latency_ns == TOTAL - 60 - 900 - 60
+    assert len(found.tried) <= 4 and len({k for k, _ in found.tried}) == len(found.tried)
+    assert set(search(LAYERS, Budget(drop=0.0), build, TOTAL).formats.values()) == {"float32"}
+
+
+def test_the_fewest_moves_that_meet_other_budgets():
+    found = search(LAYERS, Budget(latency_ns=600), build, TOTAL)
+    assert [n for n, f in found.formats.items() if f == INT8] == ["b", "c"]
+    found = search(LAYERS, Budget(bytes=14000), build, TOTAL)
+    assert [n for n, f in found.formats.items() if f == INT8] == ["b", "slow"]
+    assert set(search(LAYERS, Budget(), build, TOTAL).formats.values()) == {INT8, "float32"}  # all that is faster
+
+
+@pytest.mark.parametrize(
+    "budget", [Budget(drop=0.02, latency_ns=500), Budget(latency_ns=100), Budget(bytes=4000), Budget(drop=-1)]
+)
+def test_budgets_that_no_mix_meets_are_told_with_the_nearest(budget):
+    with pytest.raises(QuantizeError, match=r"the best mix has a drop of .* expected .*; all layers moved: a drop of"):
+        search(LAYERS, budget, build, TOTAL)
+
+
+def test_costs_survive_json():
+    layers, total = from_json(json.loads(json.dumps(to_json(LAYERS, TOTAL))))
+    assert layers == LAYERS and total == TOTAL
+    for broken in ({}, {"total_ns": 1, "layers": [{"name": "a"}]}, {"total_ns": "x", "layers": []}):
+        with pytest.raises(QuantizeError, match="expected what a search recorded"):
+            from_json(broken)
+
+
+@pytest.mark.slow
+def test_a_trained_model_is_searched_and_repeated(assets, tmp_path, native):
+    path, samples, labels = asset(assets, "mlperf_tiny_kws_dscnn", "kws_ref.onnx")
+    options = {"data": samples, "data_labels": labels, "metric": "top1"}
+    seen = set()
+    found = tealight.search_recipe(
+        path, tmp_path / "a.tea", samples, max_drop=0.0, progress=lambda stage, i, n: seen.add(stage), **options
+    )
+    assert seen >= {"sensitivity", "search"} and found.found.measured.drop <= 0
+    assert {r["format"] for r in found.rows()} <= {"float32", INT8} and len(found.rows()) == 10
+    assert "of the time" in str(found)
+    tealight.build(
+        path, tmp_path / "b.tea", "auto", samples, max_drop=0.0, costs=json.loads(json.dumps(found.costs())), **options
+    )
+    assert (tmp_path / "a.tea").read_bytes() == (tmp_path / "b.tea").read_bytes()
+    # Nearer to float than all int8 can be: some layers stay float.
+    near = tealight.search_recipe(path, tmp_path / "c.tea", samples, max_drop=0.01, costs=found.costs())
+    assert {r["format"] for r in near.rows()} == {"float32", INT8} and near.found.measured.drop <= 0.01
+    with tealight.Session(tmp_path / "c.tea") as session:
+        assert [int(np.argmax(session.run(s)["dense"])) for s in samples] == labels
+    small = tealight.search_recipe(path, tmp_path / "d.tea", samples, max_size=50_000)
+    assert (tmp_path / "d.tea").stat().st_size <= 50_000 and small.found.measured.bytes <= 50_000
+    with pytest.raises(QuantizeError, match="recipe auto: the best mix has"):
+        tealight.search_recipe(path, tmp_path / "e.tea", samples, max_size=1000)
+
+
+def test_missing_data_and_foreign_costs_are_told(tmp_path, native):
+    from sdk.evaluation.linear_model import labelled, linear
+
+    model, (x, _) = linear(tmp_path / "m.onnx"), labelled(8)
+    with pytest.raises(QuantizeError, match="recipe 'auto': no calibration data"):
+        tealight.build(model, tmp_path / "m.tea", "auto")
+    with pytest.raises(QuantizeError, match="costs of 'a': not a layer of the model"):
+        tealight.search_recipe(model, tmp_path / "m.tea", list(x), costs=to_json(LAYERS, TOTAL))
+    with pytest.raises(QuantizeError, match=r"costs '.*none.json': .*expected the JSON file of a search"):
+        tealight.search_recipe(model, tmp_path / "m.tea", list(x), costs=tmp_path / "none.json")
