@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: tealight build | run | inspect | compare | bench | verify | explain | eval.
+"""The command line: tealight build | run | inspect | compare | diff | bench | verify | explain | eval.
 
 Each command is one Python call of the package with a table around it; --json prints the same as data. Exit codes:
 0 done, 1 an error or a failed check, 2 wrong usage, 130 interrupted.
@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
         ("run", run, _run_arguments),
         ("inspect", inspect, _inspect_arguments),
         ("compare", examine.compare, examine.compare_arguments),
+        ("diff", examine.diff, examine.diff_arguments),
         ("bench", bench, _bench_arguments),
         ("verify", verify, _verify_arguments),
         ("explain", explain, _explain_arguments),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tealight compare: what a bundle computes beside its source model, layer by layer."""
+"""tealight compare, diff: a bundle beside its source model, layer by layer, and beside another bundle."""
 
 from __future__ import annotations
 
@@ -79,3 +79,22 @@ def worst_first(rows: Sequence[LayerError]) -> list[LayerError]:
 
 def _difference(d: Any) -> dict[str, Any]:
     return {**dataclasses.asdict(d), "relative": d.relative}
+
+
+def diff_arguments(p: argparse.ArgumentParser) -> None:
+    """Adds the arguments of diff."""
+    p.add_argument("before", help="a .tea file")
+    p.add_argument("after", help="another one")
+    p.add_argument("--all", action="store_true", help="show every change, not only the first twenty")
+
+
+def diff(o: argparse.Namespace) -> int:
+    """Shows what differs between two bundles: sizes, memory, recipe, instructions, weights."""
+    from tealight.report import tables
+    from tealight.report.diff import diff as find
+
+    found = find(o.before, o.after)
+    if o.json:
+        return parts.print_json(found.to_json())
+    tables.print_diff(parts.console(), found, o.all)
+    return 0

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +12,9 @@ from rich.table import Table
 
 from tealight.emulator.layer_errors import LayerError
 from tealight.report.summary import ProgramSummary, Row, Summary, by_op
+
+if TYPE_CHECKING:
+    from tealight.report.diff import Diff, Fact
 
 
 def size_text(n: int | None) -> str:
@@ -190,3 +193,37 @@ def error_cells(e: LayerError) -> list[str]:
         f"{100 * e.saturated:.3g} %" if e.saturated else "",
         f"{e.zero_range} of {e.channels}" if e.zero_range else "", "yes" if e.equalized else "",
     ]  # fmt: skip
+
+
+def print_diff(console: Console, found: Diff, everything: bool) -> None:
+    """Prints what `tealight diff` shows."""
+    table = Table("", escape(found.before), escape(found.after), "", title="bundles", title_justify="left")
+    for f in found.facts:
+        table.add_row(escape(f.name), escape(f.before), escape(f.after), ratio_text(f))
+    console.print(table)
+    for title, changes in (("instructions", found.instructions), ("weights", found.weights)):
+        shown = changes if everything else changes[:_SHOWN]
+        if not shown:
+            continue
+        table = Table(title=title, title_justify="left")
+        table.add_column("value", overflow="ellipsis", max_width=48, no_wrap=True)
+        table.add_column(escape(found.before))
+        table.add_column(escape(found.after))
+        for c in shown:
+            table.add_row(escape(c.name), escape(c.before or "-"), escape(c.after or "-"))
+        console.print(table)
+        if len(shown) < len(changes):
+            console.print(f"and {len(changes) - len(shown)} more; --all shows them")
+    console.print(
+        "the same instructions and weights" if found.is_empty
+        else f"{found.same_instructions} instructions are the same, {len(found.instructions)} differ"
+    )  # fmt: skip
+
+
+def ratio_text(fact: Fact) -> str:
+    """Returns by how much a number grew; empty where it did not or is none."""
+    return "" if fact.ratio is None or fact.ratio == 1 else f"x {fact.ratio:.3g}"
+
+
+#: Changes shown without --all.
+_SHOWN = 20

@@ -60,3 +60,12 @@ def test_compare_a_quantized_bundle(folder, capsys, native):
 def test_compare_shows_the_worst_first(folder, capsys, native):
     text = run(capsys, "compare", folder / "m.onnx", folder / "clipped.tea", folder / "x.npy")
     assert "lose most by themselves" in text and "quantized against float" in text and "saturated" in text
+
+
+def test_diff(folder, capsys):
+    data = json.loads(run(capsys, "diff", folder / "float.tea", folder / "q.tea", "--json"))
+    assert any("q_conv2d" in c["after"] for c in data["instructions"])
+    assert any("int8" in c["after"] and "float32" in c["before"] for c in data["weights"])
+    text = run(capsys, "diff", folder / "float.tea", folder / "q.tea")
+    assert "static_wi8_ai8" in text and "instructions are the same" in text
+    assert "the same instructions and weights" in run(capsys, "diff", folder / "q.tea", folder / "q.tea")
