@@ -28,7 +28,7 @@ from tealight.passes.merge_common_subexpressions import merge_common_subexpressi
 from tealight.passes.recognise_attention import recognise_attention
 from tealight.passes.remove_dead_code import remove_dead_code
 from tealight.passes.share_attention_heads import share_attention_heads
-from tealight.quant import rewrite, weights
+from tealight.quant import guard, rewrite, weights
 from tealight.quant.calibrate import Calibration, calibrate, split
 from tealight.quant.dynamic import DYNAMIC, make_dynamic
 from tealight.quant.gptq import collect, takes_moments
@@ -157,7 +157,7 @@ def quantize_static(
     rewrite.split_activations(graph)
     settings = recipe.resolve(graph)
     methods = chosen_methods(recipe.methods)
-    samples, data = _head(graph, data) if methods else ([], data)
+    samples, data = _head(graph, data) if methods or recipe.min_cosine else ([], data)
     applied.methods = before_calibration(graph, methods, settings, samples)
     plan = make_plan(graph, settings)
     found = observe(graph, plan, data, progress)
@@ -169,6 +169,12 @@ def quantize_static(
     missing = [p.name for p in plan.points if p.name not in found.statistics]
     if missing:  # what is broken moved a boundary to values that were not observed
         plan = _only_known(graph, settings, plan, found, broken)
+    if recipe.min_cosine:
+        guarded = guard.protect(graph, settings, found.statistics, broken, samples, recipe.min_cosine, progress)
+        if guarded.kept:
+            settings = guarded.settings
+            plan = _only_known(graph, settings, make_plan(graph, settings, broken), found, broken)
+            applied.notes.append(("", guard.note(guarded, recipe.min_cosine)))
     rounding = None
     if tunes(methods):
         parameters = rewrite.parameters_of(graph, plan, settings, found.statistics)

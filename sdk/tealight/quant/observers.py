@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class Statistics:
         greatest: Greatest number seen.
         average: Moving average of (least, greatest) of each run; None before the first.
         finite: Whether no NaN or infinity was seen.
+        ranges: Ranges chosen from these numbers before, by what decided them.
     """
 
     counts: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(BINS, np.int64))
@@ -51,9 +52,11 @@ class Statistics:
     greatest: float = -math.inf
     average: tuple[float, float] | None = None
     finite: bool = True
+    ranges: dict[Hashable, tuple[float, float]] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def update(self, x: np.ndarray) -> None:
         """Adds the numbers of one run, float32."""
+        self.ranges = {}
         flat = np.ravel(x)
         if not flat.size:
             return
@@ -124,6 +127,13 @@ def value_range(s: Statistics, settings: Settings, function: Function | None = N
     divergence). mse: the range with the least mean squared error of rounding and saturation; where only `function`
     reads the value, of what the function makes of it (silu hardly sees numbers below -6).
     """
+    key = settings.observer, settings.percentile, getattr(function, "key", function)
+    if key not in s.ranges:
+        s.ranges[key] = _value_range(s, settings, function)
+    return s.ranges[key]
+
+
+def _value_range(s: Statistics, settings: Settings, function: Function | None) -> tuple[float, float]:
     low, high = min(s.least, 0.0), max(s.greatest, 0.0)
     if not s.counts.any() or low == high:
         return (low, high) if s.counts.any() else (0.0, 0.0)

@@ -6,6 +6,7 @@ A recipe file:
     recipe = "static_wi8_ai8"        # of every node that no rule changes
     observer = "mse"                 # of activation ranges: minmax, moving_average, percentile, entropy or mse
     io = "float32"                   # or "int8": inputs and outputs stay quantized
+    min_cosine = 0.98               # of each output to the float model's; layers stay float for it. 0: none does
 
     [methods]                        # accuracy methods of the whole model, each true or false, or a table of options
     bias_correction = true
@@ -114,6 +115,8 @@ class Recipe:
         rules: In order; later ones win.
         io: "float32", or "int8" for quantized inputs and outputs.
         methods: Accuracy methods by name: True, or their options.
+        min_cosine: Static: the cosine that each output shall keep to the float model's on calibration data; as many
+            of the first layers as it takes stay float (guard.py). 0 = all are quantized whatever comes out.
     """
 
     name: str
@@ -121,6 +124,7 @@ class Recipe:
     rules: tuple[Rule, ...] = ()
     io: str = FLOAT32
     methods: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    min_cosine: float = 0.98
 
     @property
     def uses(self) -> set[str]:
@@ -175,7 +179,7 @@ def load(recipe: str | os.PathLike[str] | Mapping[str, Any] | Recipe) -> Recipe:
 
 
 def _parse(name: str, data: Mapping[str, Any]) -> Recipe:
-    known = [*_fields(), "io", "methods", "rule"]
+    known = [*_fields(), "io", "methods", "min_cosine", "rule"]
     for key in data:
         if key not in known:
             raise QuantizeError(
@@ -193,8 +197,11 @@ def _parse(name: str, data: Mapping[str, Any]) -> Recipe:
     methods = data.get("methods", {})
     if not isinstance(methods, Mapping):
         raise QuantizeError(f"recipe {name!r} methods: {type(methods).__name__}, expected a table")
+    least = data.get("min_cosine", Recipe.min_cosine)
+    if not isinstance(least, int | float) or isinstance(least, bool) or not 0 <= least < 1:
+        raise QuantizeError(f"recipe {name!r} min_cosine: {least!r}, expected a number of at least 0 and below 1")
     found = tuple(_rule(f"recipe {name!r} rule {i + 1}", r) for i, r in enumerate(rules))
-    return Recipe(name, dataclasses.replace(Settings(), **changes), found, io, dict(methods))
+    return Recipe(name, dataclasses.replace(Settings(), **changes), found, io, dict(methods), float(least))
 
 
 def _rule(where: str, data: Mapping[str, Any]) -> Rule:

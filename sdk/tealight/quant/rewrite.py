@@ -140,16 +140,25 @@ def _function(editor: Editor, plan: Plan, point: Value) -> Function | None:
             break
     if not nodes:
         return None
+    return _Chain(point, nodes)
 
-    def function(x: np.ndarray) -> np.ndarray:
-        known = point
-        for node in nodes:
+
+class _Chain:
+    """The function that a chain of pointwise nodes is."""
+
+    def __init__(self, source: Value, nodes: list[Node]) -> None:
+        self.source = source
+        self.nodes = nodes
+        self.key = tuple(out(n).name for n in nodes)  # of equal chains, also in copies of the graph
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Returns the results for each number."""
+        known = self.source
+        for node in self.nodes:
             arrays = [x if v is known else np.asarray(v.const, np.float64).reshape(()) for v in node.inputs if v]
             (x,) = evaluate_node(node, arrays)
             known = out(node)
         return x
-
-    return function
 
 
 def _consumers(editor: Editor, value: Value, plan: Plan) -> list[Node]:
