@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import pathlib
 import re
@@ -122,6 +123,7 @@ def run(*command: str, text: str | None = None) -> str:
     return done.stdout
 
 
+@functools.cache
 def functions(source: pathlib.Path) -> dict[str, list[tuple[int, str]]]:
     """Compiles a kernel file; returns (address, instruction) lists by demangled name."""
     march = next((f for isa, f in _MARCH.items() if source.stem == isa), [])
