@@ -267,9 +267,11 @@ TL_INLINE void LookUpLast(const QGemmArgs& args, size_t m, const F& tile) {
   plain.table = nullptr;
   tile(plain);
   const uint8_t* table = reinterpret_cast<const uint8_t*>(args.table);
-  for (size_t i = 0; i < m; ++i) {
+  const bool joined = args.dst_stride == args.n;  // rows without gaps are one
+  const size_t runs = joined ? 1 : m, run = joined ? m * args.n : args.n;
+  for (size_t i = 0; i < runs; ++i) {
     uint8_t* y = static_cast<uint8_t*>(args.dst) + i * args.dst_stride;
-    for (size_t j = LutVectors(table, 0x80, args.n, y, y); j < args.n; ++j) y[j] = table[y[j] ^ 0x80];
+    for (size_t j = LutVectors(table, 0x80, run, y, y); j < run; ++j) y[j] = table[y[j] ^ 0x80];
   }
 }
 

@@ -38,13 +38,13 @@ void ForEachPhase(const ConvTransposeGeometry& g, const F& f) {
 // The weight holds every phase of every group: at least the sums of each panel.
 Status CheckWeightBytes(const OpContext& context, const ConvTransposeGeometry& g, size_t panels) {
   const Tensor& weight = *context.input(1);
-  const size_t most = weight.data_bytes / (4 * kQGemmPanel);
-  const size_t per_phase = static_cast<size_t>(g.group) * panels;
+  const uint64_t most = weight.data_bytes / (4 * kQGemmPanel);
+  const uint64_t per_phase = static_cast<uint64_t>(g.group) * panels;
   const int64_t sh = g.window.sh, sw = g.window.sw;
   if (per_phase > 0 && static_cast<uint64_t>(sh) <= most && static_cast<uint64_t>(sw) <= most &&
       static_cast<uint64_t>(sh * sw) <= most / per_phase) {
-    size_t bytes = 0;
-    ForEachPhase(g, [&](size_t, size_t k) { bytes += QGemmPanelBytes(k); });
+    uint64_t bytes = 0;  // of one panel of each phase
+    ForEachPhase(g, [&](size_t, size_t k) { bytes += 4 * kQGemmPanel * (uint64_t{1} + (uint64_t{k} + 3) / 4); });
     if (bytes * per_phase == weight.data_bytes) return Status::Ok();
   }
   return context.Error(TL_ERROR_INVALID_BUNDLE, "weight of %llu bytes, expected the panels of %lld x %lld phases",
