@@ -113,7 +113,12 @@ def tapped_tflite(path: pathlib.Path) -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    raw = path.read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # kept behind the flatbuffer
+            buffer.data = np.frombuffer(raw, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
     graph = model.subgraphs[0]
     wanted = (schema.TensorType.INT8, schema.TensorType.UINT8)
     made = [int(i) for o in graph.operators for i in o.outputs if graph.tensors[i].type in wanted]

@@ -150,6 +150,15 @@ def test_functions_become_a_table_in_the_layer() -> None:
     assert b.graph.nodes[1].inputs[5].const.shape == (256,)
 
 
+@pytest.mark.parametrize("kind", ["mul", "add"])
+def test_functions_of_one_tensor_meet_in_one_table_with_the_same_numbers(kind: str) -> None:
+    needs("q_fully_connected", "q_binary")
+    b = Qdq()
+    y = b.act(b("fully_connected", b.act(b.input(5, 40), 0.03), b.weight(9, 40), b.normal(9)), 0.05)
+    gate = b.act(b.unary("sigmoid", y), 1 / 256, -128)  # quantized by itself, as in converted models
+    assert edges(b.check(b.q(b.binary(kind, gate, y), 0.03, -50))) == ["q_fully_connected"]
+
+
 def test_a_table_that_only_clamps_becomes_limits() -> None:
     needs("q_fully_connected")
     b = Qdq()

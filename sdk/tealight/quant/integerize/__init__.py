@@ -77,6 +77,7 @@ def _integerize(graph: Graph) -> list[tuple[str, str]]:
     for cleanup in (
         edges.fold_weights,
         edges.narrow_transposes,
+        fuse.fold_functions,
         edges.merge_tables,
         fuse.fuse_tables,
         fuse.fuse_residuals,

@@ -5,12 +5,58 @@ from __future__ import annotations
 
 import numpy as np
 
+from tealight import ops
 from tealight.ir.graph import Node, Value
+from tealight.ir.types import DType
 from tealight.passes._editor import Editor, out
 from tealight.quant.integerize._context import Context
 
 _LAYERS = ("q_conv2d", "q_depthwise_conv2d", "q_fully_connected")
 _RESIDUAL, _TABLE = 4, 5
+
+
+def fold_functions(context: Context) -> None:
+    """Turns a sum or product of functions of one tensor into one table: x * sigmoid(x), spelled with two nodes.
+
+    Given:
+        %a = lut(%x, const [256]); %y = q_binary(%x, %a, kind=mul)
+    Result:
+        %y = lut(%x, const [256])
+    Keeps:
+        The numbers of q_binary for every x.
+    """
+    editor = context.editor
+    for node in editor.nodes():
+        if node.op not in ("q_binary", "binary") or out(node).dtype is not DType.INT8:
+            continue
+        (a, first), (b, second) = (_function_of(v) for v in node.inputs)
+        if a is None or a is not b or a.is_const:
+            continue
+        entries = ops.get(node.op).reference(first, second, **node.attrs)
+        table = editor.add("lut", [a, context.const(np.asarray(entries), "table")], {}, before=node, name=node.name)
+        kept, name = out(node).type, out(node).name
+        old = out(node)
+        editor.swap(node, table)
+        table.type = kept
+        if not editor.is_output(table):
+            table.name, old.name = name, table.name
+
+
+def _function_of(value: Value | None) -> tuple[Value | None, np.ndarray]:
+    """Returns the int8 tensor of which a value is a function by tables, and the function's 256 results."""
+    tables = []
+    while value is not None and value.producer is not None and value.producer.op == "lut":
+        source, table = value.producer.inputs
+        if source is None or table is None or table.const is None or source.dtype is not DType.INT8:
+            break
+        if table.const.dtype != np.int8:
+            break
+        tables.append(table.const)
+        value = source
+    results = np.arange(-128, 128).astype(np.int8)
+    for entries in reversed(tables):  # the table next to the source comes first
+        results = entries[results.astype(np.int32) + 128]
+    return value, results
 
 
 def fuse_tables(context: Context) -> None:
