@@ -16,6 +16,16 @@ namespace {
 // Keeps the compiler from moving what makes a value into the branches that store it: stores of bytes might change the
 // weights, which it would then copy first.
 #define TL_IN_REGISTER(x) __asm__ volatile("" : "+v"(x))
+// One load for all products of a weight: as operands in memory they would be loaded for each.
+template <typename Weights>
+TL_INLINE void Hold(Weights* w) {
+#if defined(__AVX512VNNI__)
+  TL_IN_REGISTER(*w);
+#else
+  TL_IN_REGISTER(w->even);
+  TL_IN_REGISTER(w->odd);
+#endif
+}
 
 // What a window of K x K taps and stride S needs: R output rows share kInRows input rows in kGroups of four.
 template <int K, int S>
@@ -123,16 +133,19 @@ TL_INLINE RowsSums<V, K, S> TileSums(const RowsBlock<V, K, S>& block, const Colu
     TL_UNROLL for (int g = 0; g < Shape::kGroups; ++g) {
       TL_UNROLL for (int r = 0; r < Shape::kRows; ++r) {
         if (!Shape::Uses(r, g)) continue;
-        const typename V::Weights w = block.weight[q][b][g][r];
+        typename V::Weights w = block.weight[q][b][g][r];
+        Hold(&w);
         TL_UNROLL for (int j = 0; j < Shape::kCols; ++j) {
           acc.v[r][j] = V::Dot(acc.v[r][j], columns[j * S + b].v[g][q], w);
         }
       }
     }
   }
+  typename V::Floats scale = block.scale[q];
+  TL_IN_REGISTER(scale);
   TL_UNROLL for (int r = 0; r < Shape::kRows; ++r) {
     TL_UNROLL for (int j = 0; j < Shape::kCols; ++j) {
-      acc.v[r][j] = V::Rounded(acc.v[r][j], block.scale[q], block.offset, block.offset_bits);
+      acc.v[r][j] = V::Rounded(acc.v[r][j], scale, block.offset, block.offset_bits);
     }
   }
   return acc;
