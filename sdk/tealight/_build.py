@@ -118,6 +118,7 @@ class _Options:
     passes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     calibration_state: str | os.PathLike[str] | None = None
     calibration_limit: int | None = None
+    client: Any = None
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> _Options:
@@ -153,7 +154,7 @@ def build(
             labels: texts of the classes, or {output: texts}; image: how an input is made from a picture (input, mean,
             scale, order, layout); metadata: {key: text}; passes: options of the passes; progress: a callable
             (stage, step, steps); calibration_state: a file that lets an interrupted calibration go on;
-            calibration_limit: use no more samples than this.
+            calibration_limit: use no more samples than this; client: a dask.distributed.Client to calibrate on.
 
     Returns:
         What was done.
@@ -229,7 +230,7 @@ def _data(calibration: Any, graph: Graph, images: list[dict[str, Any]], chosen: 
     with _calibration_errors():
         samples = open_samples(calibration, infos, images=images).first(chosen.calibration_limit)
     state = None if chosen.calibration_state is None else os.fspath(chosen.calibration_state)
-    return Data(_feeds(samples), samples.count, state)
+    return Data(_feeds(samples), samples.count, state, chosen.client)
 
 
 def _feeds(samples: Samples) -> Iterator[Mapping[str, Any]]:

@@ -92,6 +92,7 @@ def _build_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--metadata", action="append", default=[], metavar="KEY=TEXT", help="a text to keep in the bundle")
     p.add_argument("--no-winograd", action="store_true", help="compute 3x3 convolutions directly: exact order of sums")
     p.add_argument("--html", help="also write the HTML report here")
+    parts.cluster_argument(p)
     search.arguments(p)
 
 
@@ -150,10 +151,13 @@ def build(o: argparse.Namespace) -> int:
     recipe = o.recipe_file or o.recipe
     if recipe == "auto":
         return search.run(o, output, options)
-    report = parts.with_progress(
-        o.json,
-        lambda progress: tealight.build(o.model, output, recipe, o.calibration, progress=progress, **options),
-    )
+    with parts.cluster(o.cluster) as client:
+        report = parts.with_progress(
+            o.json,
+            lambda progress: tealight.build(
+                o.model, output, recipe, o.calibration, progress=progress, client=client, **options
+            ),
+        )
     if o.html:
         _write_html(o.html, _summary(output))
     if o.json:

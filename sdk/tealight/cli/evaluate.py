@@ -38,10 +38,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--limit", type=int, help="stop after this many samples")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--max-drop", type=float, help="fail when a row loses more than this against the first (in points)")
-    p.add_argument(
-        "--cluster", nargs="?", const="", metavar="ADDRESS",
-        help="share the work through Dask: address of a scheduler, or a local cluster without one",
-    )  # fmt: skip
+    parts.cluster_argument(p)
 
 
 def run(o: argparse.Namespace) -> int:
@@ -53,18 +50,10 @@ def run(o: argparse.Namespace) -> int:
         "calibration": o.calibration, "engines": o.engine or ["native"], "threads": o.threads, "limit": o.limit,
         "image": parts.image(o.image) if o.image else None,
     }  # fmt: skip
-    client = None
-    if o.cluster is not None:
-        from tealight.evaluation.distributed import connect
-
-        client = connect(o.cluster or None)
-    try:
+    with parts.cluster(o.cluster) as client:
         found = parts.with_progress(
             o.json, lambda progress: tealight.evaluate(o.models, o.data, client=client, progress=progress, **options)
         )
-    finally:
-        if client is not None:
-            client.close()
     if o.json:
         parts.print_json(found.to_json())
     else:

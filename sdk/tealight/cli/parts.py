@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tealight.errors import TealightError
@@ -127,3 +128,23 @@ def feeds(o: argparse.Namespace) -> dict[str, Any]:
     with tealight.Session(o.bundle, engine="reference") as session:
         infos = session.inputs
     return inputs.fill(infos, inputs.load(o.files, o.input, infos, reader.read_bundle(o.bundle).images))
+
+
+def cluster_argument(p: argparse.ArgumentParser) -> None:
+    """Adds --cluster."""
+    p.add_argument(
+        "--cluster", nargs="?", const="", metavar="ADDRESS",
+        help="share the work through Dask: address of a scheduler, or a local cluster without one",
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def cluster(address: str | None) -> Iterator[Any]:
+    """Gives a Dask client for --cluster (None without it) and closes it."""
+    if address is None:
+        yield None
+        return
+    from tealight.evaluation.distributed import connect
+
+    with connect(address or None) as client:
+        yield client

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tealight.errors import TealightError
 
 
-def connect(address: str | None = None, workers: int = 2) -> Any:
-    """Returns a dask.distributed.Client: of the scheduler at an address, or of a new local cluster of processes.
+@contextlib.contextmanager
+def connect(address: str | None = None, workers: int = 2) -> Iterator[Any]:
+    """Gives a dask.distributed.Client: of the scheduler at an address, or of a local cluster that ends with it.
 
     Raises:
         TealightError: Dask is not installed, or nothing answers at the address.
@@ -22,10 +24,15 @@ def connect(address: str | None = None, workers: int = 2) -> Any:
         raise TealightError("cluster: dask is not installed, expected it; pip install 'tealight[distributed]'") from e
     if address is not None:
         try:
-            return Client(address)
+            client = Client(address)
         except (OSError, ValueError) as e:
             raise TealightError(f"cluster {address!r}: {e}, expected the address of a scheduler") from e
-    return Client(LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None))
+        with client:
+            yield client
+        return
+    local = {"n_workers": workers, "threads_per_worker": 1, "processes": True}
+    with LocalCluster(**local, dashboard_address=":0") as cluster, Client(cluster) as client:
+        yield client
 
 
 def in_order(client: Any, call: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:

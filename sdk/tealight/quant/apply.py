@@ -61,11 +61,13 @@ class Data:
         samples: {input: array} of one sample or batch each.
         count: How many, where known.
         state: File that makes an interrupted calibration resumable.
+        client: A dask.distributed.Client to share the runs with.
     """
 
     samples: Iterable[Mapping[str, Any]]
     count: int | None = None
     state: str | None = None
+    client: Any = None
 
 
 @dataclasses.dataclass
@@ -202,7 +204,8 @@ def _head(graph: Graph, data: Data) -> tuple[list[Mapping[str, Any]], Data]:
 def observe(graph: Graph, plan: Plan, data: Data, progress: Progress | None) -> Calibration:
     """Returns statistics of the points of a plan."""
     names = [p.name for p in plan.points]
-    return calibrate(graph, names, data.samples, count=data.count, progress=progress, state=data.state)
+    where = {"state": data.state, "client": data.client}
+    return calibrate(graph, names, data.samples, count=data.count, progress=progress, **where)
 
 
 def _unusable(plan: Plan, found: Calibration) -> tuple[set[Value], list[tuple[str, str]]]:

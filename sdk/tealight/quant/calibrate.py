@@ -8,6 +8,7 @@ goes on where it stopped.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 import io
@@ -15,7 +16,7 @@ import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,10 +27,12 @@ from tealight.errors import QuantizeError, TealightError
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import DType
 from tealight.lower.emit import emit
-from tealight.quant.observers import Statistics
+from tealight.quant.observers import Statistics, merge
 
 #: Runs between two writes of the state file.
 _SAVE_EVERY = 16
+#: Runs of one task of a cluster.
+PART = 8
 
 Progress = Callable[[str, int, int], None]
 
@@ -64,7 +67,8 @@ class Runner:
         extra = [values[n] for n in dict.fromkeys(names) if n not in own]
         self.graph = Graph(graph.name, list(graph.inputs), [*_distinct(graph.outputs), *extra], list(graph.nodes))
         self.names = list(dict.fromkeys(names))
-        self._session = NativeSession(writer.to_bytes(emit(self.graph).bundle), threads=threads)
+        self.bundle = writer.to_bytes(emit(self.graph).bundle)
+        self._session = NativeSession(self.bundle, threads=threads)
         self.inputs: list[TensorInfo] = self._session.inputs
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -90,6 +94,7 @@ def calibrate(
     progress: Progress | None = None,
     state: str | os.PathLike[str] | None = None,
     threads: int = 1,
+    client: Any = None,
 ) -> Calibration:
     """Runs a graph over a data set.
 
@@ -101,6 +106,7 @@ def calibrate(
         progress: Called as progress("calibrate", i, count).
         state: File that keeps what was seen so far; read when it is there and is of the same graph.
         threads: Of the engine.
+        client: A dask.distributed.Client: runs are shared by its workers. The result is the same to the bit.
 
     Returns:
         Statistics of each value. One constant sample is fine: its range holds 0 and that constant.
@@ -112,6 +118,7 @@ def calibrate(
     runner = Runner(graph, names, threads)
     kept = _State(None if state is None else pathlib.Path(state), _fingerprint(graph, names))
     statistics, skip = kept.load(names)
+    observer: Observer = Local(runner, statistics) if client is None else Shared(client, runner, statistics)
     chain, runs = b"", 0
     try:
         for i, sample in enumerate(data):
@@ -125,10 +132,10 @@ def calibrate(
                 if runs == skip.runs:
                     skip.check(chain)
                     continue
-                for name, array in runner.run(feeds).items():
-                    statistics[name].update(array)
-                if runs % _SAVE_EVERY == 0:
-                    kept.save(statistics, runs, chain)
+                observer.add(feeds)
+                if runs % _SAVE_EVERY == 0 and state is not None:
+                    kept.save(observer.finish(), runs, chain)
+        statistics = observer.finish()
     finally:
         runner.close()
     if runs == 0:
@@ -137,6 +144,90 @@ def calibrate(
         raise QuantizeError(f"calibration state: of {skip.runs} runs, but the data has {runs}; remove the state file")
     kept.save(statistics, runs, chain)
     return Calibration(statistics, runs, chain.hex())
+
+
+# ---- where the runs happen ----
+
+
+class Observer(Protocol):
+    """Takes runs in order and gives the statistics of them all."""
+
+    def add(self, feeds: Mapping[str, np.ndarray]) -> None:
+        """Takes one run."""
+
+    def finish(self) -> dict[str, Statistics]:
+        """Returns the statistics of the runs so far."""
+
+
+@dataclasses.dataclass
+class Local:
+    """Runs in this process."""
+
+    runner: Runner
+    statistics: dict[str, Statistics]
+
+    def add(self, feeds: Mapping[str, np.ndarray]) -> None:
+        """Runs the model."""
+        for name, array in self.runner.run(feeds).items():
+            self.statistics[name].update(array)
+            self.statistics[name].runs.clear()  # nothing is merged behind them
+
+    def finish(self) -> dict[str, Statistics]:
+        """Returns the statistics."""
+        return self.statistics
+
+
+@dataclasses.dataclass
+class Shared:
+    """Runs on a Dask cluster, PART at a time; parts are merged in order."""
+
+    client: Any
+    runner: Runner
+    statistics: dict[str, Statistics]
+    waiting: list[Mapping[str, np.ndarray]] = dataclasses.field(default_factory=list)
+    futures: collections.deque[Any] = dataclasses.field(default_factory=collections.deque)
+
+    def add(self, feeds: Mapping[str, np.ndarray]) -> None:
+        """Sends a part where it is full; waits where two parts for each worker are on the way."""
+        self.waiting.append({k: np.array(v) for k, v in feeds.items()})
+        if len(self.waiting) == PART:
+            self._send()
+        while len(self.futures) > 2 * max(1, len(self.client.scheduler_info()["workers"])):
+            self._merge()
+
+    def finish(self) -> dict[str, Statistics]:
+        """Waits for all parts."""
+        self._send()
+        while self.futures:
+            self._merge()
+        return self.statistics
+
+    def _send(self) -> None:
+        if self.waiting:
+            part = (self.runner.bundle, self.runner.names, self.waiting)
+            self.futures.append(self.client.submit(observe_part, *part, pure=False))
+            self.waiting = []
+
+    def _merge(self) -> None:
+        for name, found in self.futures.popleft().result().items():
+            self.statistics[name] = merge(self.statistics[name], found)
+            self.statistics[name].runs.clear()
+
+
+def observe_part(
+    bundle: bytes, names: Sequence[str], runs: Sequence[Mapping[str, np.ndarray]]
+) -> dict[str, Statistics]:
+    """Returns the statistics of some runs of a bundle; this is what a worker does."""
+    found = {name: Statistics() for name in names}
+    session = NativeSession(bundle)
+    try:
+        for feeds in runs:
+            results = session.run(feeds)
+            for name in names:
+                found[name].update(results[name])
+    finally:
+        session.close()
+    return found
 
 
 # ---- samples ----

@@ -44,6 +44,7 @@ class Statistics:
         average: Moving average of (least, greatest) of each run; None before the first.
         finite: Whether no NaN or infinity was seen.
         ranges: Ranges chosen from these numbers before, by what decided them.
+        runs: (least, greatest) of each run since this object was made; what merge() needs of the second part.
     """
 
     counts: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(BINS, np.int64))
@@ -53,6 +54,7 @@ class Statistics:
     average: tuple[float, float] | None = None
     finite: bool = True
     ranges: dict[Hashable, tuple[float, float]] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    runs: list[tuple[float, float]] = dataclasses.field(default_factory=list, repr=False, compare=False)
 
     def update(self, x: np.ndarray) -> None:
         """Adds the numbers of one run, float32."""
@@ -65,15 +67,19 @@ class Statistics:
             self.finite = False
             return
         self.least, self.greatest = min(self.least, least), max(self.greatest, greatest)
-        if self.average is None:
-            self.average = least, greatest
-        else:
-            a, b = self.average
-            self.average = a + MOMENTUM * (least - a), b + MOMENTUM * (greatest - b)
+        self.runs.append((least, greatest))
+        self._average((least, greatest))
         self._grow(max(math.frexp(max(abs(least), abs(greatest)))[1], _LEAST_EXPONENT))
         width = np.float32(math.ldexp(1.0, -self._step()))  # a power of two: products are exact
         index = np.floor(flat * width).astype(np.int32)
         self.counts += np.bincount(np.clip(index + BINS // 2, 0, BINS - 1), minlength=BINS)
+
+    def _average(self, found: tuple[float, float]) -> None:
+        if self.average is None:
+            self.average = found
+        else:
+            a, b = self.average
+            self.average = a + MOMENTUM * (found[0] - a), b + MOMENTUM * (found[1] - b)
 
     def _step(self) -> int:
         """Returns log2 of a bin's width."""
@@ -107,16 +113,18 @@ class Statistics:
 
 
 def merge(a: Statistics, b: Statistics) -> Statistics:
-    """Returns the statistics of two parts of a set; the moving average is that of the second after the first."""
+    """Returns the statistics of two parts of a set, a before b: those of one pass over both, to the bit."""
     parts = [dataclasses.replace(s, counts=s.counts.copy()) for s in (a, b)]
     exponent = max(a.exponent, b.exponent)
     for part in parts:
         part._grow(exponent)
-    average = b.average if a.average is None else a.average
-    return Statistics(
-        parts[0].counts + parts[1].counts, exponent, min(a.least, b.least), max(a.greatest, b.greatest), average,
-        a.finite and b.finite,
+    joined = Statistics(
+        parts[0].counts + parts[1].counts, exponent, min(a.least, b.least), max(a.greatest, b.greatest), a.average,
+        a.finite and b.finite, runs=[*a.runs, *b.runs],
     )  # fmt: skip
+    for found in b.runs:
+        joined._average(found)
+    return joined
 
 
 def value_range(s: Statistics, settings: Settings, function: Function | None = None) -> tuple[float, float]:

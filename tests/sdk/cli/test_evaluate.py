@@ -43,3 +43,20 @@ def test_limit_of_the_drop_and_wrong_options_fail(model, tmp_path, capsys):
     assert "the worst row: loses 0, expected at most -1" in capsys.readouterr().err
     assert cli.main(["eval", str(model), *data, "--metric", "top9"]) == 1
     assert "metric 'top9': unknown" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_local_cluster_builds_and_measures_the_same(model, tmp_path, capsys):
+    pytest.importorskip("distributed")
+    np.save(tmp_path / "c.npy", np.random.default_rng(1).standard_normal((30, 3)).astype(np.float32))
+    build = ["build", str(model), "--recipe", "static_wi8_ai8", "--calibration", str(tmp_path / "c.npy")]
+    assert cli.main([*build, "-o", str(tmp_path / "a.tea")]) == 0
+    assert cli.main([*build, "-o", str(tmp_path / "b.tea"), "--cluster"]) == 0
+    assert (tmp_path / "a.tea").read_bytes() == (tmp_path / "b.tea").read_bytes()
+    capsys.readouterr()
+    table = ["eval", str(tmp_path / "a.tea"), "--data", str(tmp_path / "d.npz"), "--json"]
+    assert cli.main(table) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert cli.main([*table, "--cluster"]) == 0
+    shared = json.loads(capsys.readouterr().out)
+    assert [r["figures"] for r in alone["rows"]] == [r["figures"] for r in shared["rows"]]

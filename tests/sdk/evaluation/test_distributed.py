@@ -37,4 +37,4 @@ def test_a_cluster_gives_the_same_bits(model, tmp_path):
 def test_a_cluster_without_dask_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask.distributed", None)
     with pytest.raises(TealightError, match=r"pip install 'tealight\[distributed\]'"):
-        distributed.connect()
+        distributed.connect().__enter__()

@@ -137,3 +137,22 @@ def test_infinity_inside_the_model_is_no_error(native: None) -> None:
     b.graph.outputs = [y]
     found = calibrate(b.graph, ["x", y.name], [{"x": np.float32([[1, 2, 3, 4]])}])
     assert found.statistics["x"].finite and not found.statistics[y.name].finite
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_bits(native: None, tmp_path) -> None:
+    pytest.importorskip("distributed")
+    from tealight.evaluation.distributed import connect
+
+    graph, names = small()
+    data = [{"x": p} for p in rows(43, seed=5) * np.geomspace(0.01, 100, 43).reshape(-1, 1, 1, 1).astype(np.float32)]
+    alone = calibrate(graph, names, [{"x": d["x"][None]} for d in data])
+    with connect(workers=2) as client:
+        shared = calibrate(graph, names, [{"x": d["x"][None]} for d in data], client=client)
+        assert same(alone, shared)
+        for name in names:
+            assert alone.statistics[name].average == shared.statistics[name].average
+        # An interrupted one goes on, wherever it ran before.
+        state = tmp_path / "state.npz"
+        calibrate(graph, names, [{"x": d["x"][None]} for d in data[:20]], state=state, client=client)
+        assert same(alone, calibrate(graph, names, [{"x": d["x"][None]} for d in data], state=state, client=client))

@@ -121,3 +121,13 @@ def test_masks_are_told_from_ranges() -> None:
         s = Statistics()
         s.update(numbers.astype(np.float32))
         assert s.masked is masked
+
+
+def test_merging_is_associative_to_the_bit() -> None:
+    rng = np.random.default_rng(3)
+    runs = [rng.standard_normal(50) * 10.0**k for k in (-3, 2, 0, 5, -1, 1)]
+    whole = seen(*runs)
+    a, b, c = seen(*runs[:2]), seen(*runs[2:3]), seen(*runs[3:])
+    for joined in (merge(merge(a, b), c), merge(a, merge(b, c))):
+        assert np.array_equal(joined.counts, whole.counts) and joined.exponent == whole.exponent
+        assert (joined.least, joined.greatest, joined.average) == (whole.least, whole.greatest, whole.average)
