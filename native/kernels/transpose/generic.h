@@ -174,9 +174,64 @@ inline void Deinterleave3Bytes(const char* src, char* dst, ptrdiff_t stride) {
 }
 #endif
 
-// Four 4-byte values from three planes a, b, c: a0 b0 c0 a1 | b1 c1 a2 b2 | c2 a3 b3 c3, and back.
+// Interleave3 joins values of three planes, Deinterleave3 parts them; both return how many of each plane they did.
 #if defined(__x86_64__)
-inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols) {
+// Byte i of 16: where it comes from in the source, or -1 (a zero byte) where it is of another.
+struct ByteOrder {
+  alignas(16) int8_t from[16];
+};
+// Of bytes 16 * part ... of the joined planes, those of a plane, out of 16 bytes of it.
+constexpr ByteOrder JoinedOrder(int part, int plane) {
+  ByteOrder order = {};
+  for (int i = 0; i < 16; ++i) {
+    const int at = 16 * part + i;
+    order.from[i] = static_cast<int8_t>(at % 3 == plane ? at / 3 : -1);
+  }
+  return order;
+}
+// Of 16 bytes of a plane, those in bytes 16 * part ... of the joined planes.
+constexpr ByteOrder PartedOrder(int part, int plane) {
+  ByteOrder order = {};
+  for (int i = 0; i < 16; ++i) {
+    const int at = 3 * i + plane - 16 * part;
+    order.from[i] = static_cast<int8_t>(at >= 0 && at < 16 ? at : -1);
+  }
+  return order;
+}
+inline __m128i Reorder(__m128i x, const ByteOrder& order) {
+  return _mm_shuffle_epi8(x, _mm_load_si128((const __m128i*)order.from));
+}
+// order[i][j]: what result i takes from source j.
+inline __m128i Merge(const __m128i (&x)[3], const ByteOrder (&order)[3]) {
+  return _mm_or_si128(_mm_or_si128(Reorder(x[0], order[0]), Reorder(x[1], order[1])), Reorder(x[2], order[2]));
+}
+inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols, uint8_t) {
+  static constexpr ByteOrder kOrder[3][3] = {{JoinedOrder(0, 0), JoinedOrder(0, 1), JoinedOrder(0, 2)},
+                                             {JoinedOrder(1, 0), JoinedOrder(1, 1), JoinedOrder(1, 2)},
+                                             {JoinedOrder(2, 0), JoinedOrder(2, 1), JoinedOrder(2, 2)}};
+  size_t j = 0;
+  for (; j + 16 <= cols; j += 16) {
+    __m128i x[3];
+    for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + i * stride + j));
+    for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + 3 * j + 16 * i), Merge(x, kOrder[i]));
+  }
+  return j;
+}
+inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t rows, uint8_t) {
+  static constexpr ByteOrder kOrder[3][3] = {{PartedOrder(0, 0), PartedOrder(1, 0), PartedOrder(2, 0)},
+                                             {PartedOrder(0, 1), PartedOrder(1, 1), PartedOrder(2, 1)},
+                                             {PartedOrder(0, 2), PartedOrder(1, 2), PartedOrder(2, 2)}};
+  size_t j = 0;
+  for (; j + 16 <= rows; j += 16) {
+    __m128i x[3];
+    for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + 3 * j + 16 * i));
+    for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + i * stride + j), Merge(x, kOrder[i]));
+  }
+  return j;
+}
+
+// a0 b0 c0 a1 | b1 c1 a2 b2 | c2 a3 b3 c3, and back.
+inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols, uint32_t) {
   size_t j = 0;
   for (; j + 4 <= cols; j += 4) {
     const __m128 a = _mm_loadu_ps((const float*)(src + j * 4));
@@ -194,7 +249,7 @@ inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t c
   }
   return j;
 }
-inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t rows) {
+inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t rows, uint32_t) {
   size_t i = 0;
   for (; i + 4 <= rows; i += 4) {
     const __m128 x = _mm_loadu_ps((const float*)(src + i * 12));       // a0 b0 c0 a1
@@ -211,7 +266,28 @@ inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t
   return i;
 }
 #else
-inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols) {
+inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols, uint8_t) {
+  size_t j = 0;
+  for (; j + 16 <= cols; j += 16) {
+    uint8x16x3_t v;
+    v.val[0] = vld1q_u8((const uint8_t*)(src + j));
+    v.val[1] = vld1q_u8((const uint8_t*)(src + stride + j));
+    v.val[2] = vld1q_u8((const uint8_t*)(src + 2 * stride + j));
+    vst3q_u8((uint8_t*)(dst + 3 * j), v);
+  }
+  return j;
+}
+inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t rows, uint8_t) {
+  size_t i = 0;
+  for (; i + 16 <= rows; i += 16) {
+    const uint8x16x3_t v = vld3q_u8((const uint8_t*)(src + 3 * i));
+    vst1q_u8((uint8_t*)(dst + i), v.val[0]);
+    vst1q_u8((uint8_t*)(dst + stride + i), v.val[1]);
+    vst1q_u8((uint8_t*)(dst + 2 * stride + i), v.val[2]);
+  }
+  return i;
+}
+inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols, uint32_t) {
   size_t j = 0;
   for (; j + 4 <= cols; j += 4) {
     uint32x4x3_t v;
@@ -222,7 +298,7 @@ inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t c
   }
   return j;
 }
-inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t rows) {
+inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t rows, uint32_t) {
   size_t i = 0;
   for (; i + 4 <= rows; i += 4) {
     const uint32x4x3_t v = vld3q_u32((const uint32_t*)(src + i * 12));
@@ -251,15 +327,18 @@ void Transpose(const void* src_data, ptrdiff_t src_stride, void* dst_data, ptrdi
     TransposeScalar<T>(src + done * 3, src_stride, dst + done, dst_stride, rows - done, cols);
     return;
   }
-  if (sizeof(T) == 4 && rows == 3 && dst_stride == 12) {
-    const size_t done = Interleave3(src, src_stride, dst, cols);
-    TransposeScalar<T>(src + done * 4, src_stride, dst + done * 12, dst_stride, rows, cols - done);
-    return;
-  }
-  if (sizeof(T) == 4 && cols == 3 && src_stride == 12) {
-    const size_t done = Deinterleave3(src, dst, dst_stride, rows);
-    TransposeScalar<T>(src + done * 12, src_stride, dst + done * 4, dst_stride, rows - done, cols);
-    return;
+  if constexpr (sizeof(T) == 1 || sizeof(T) == 4) {
+    constexpr ptrdiff_t kTriple = 3 * sizeof(T);
+    if (rows == 3 && dst_stride == kTriple) {
+      const size_t done = Interleave3(src, src_stride, dst, cols, T());
+      TransposeScalar<T>(src + done * sizeof(T), src_stride, dst + done * kTriple, dst_stride, rows, cols - done);
+      return;
+    }
+    if (cols == 3 && src_stride == kTriple) {
+      const size_t done = Deinterleave3(src, dst, dst_stride, rows, T());
+      TransposeScalar<T>(src + done * kTriple, src_stride, dst + done * sizeof(T), dst_stride, rows - done, cols);
+      return;
+    }
   }
   constexpr size_t kCols = 16 / sizeof(T), kRows = kSub * kCols;
   if (rows < kRows || cols < kCols) return TransposeScalar<T>(src, src_stride, dst, dst_stride, rows, cols);
