@@ -10,6 +10,7 @@ import textwrap
 from tealight import ops
 from tealight.frontends.onnx.refused import REFUSED
 from tealight.frontends.onnx.registry import supported
+from tealight.frontends.tflite import supported as supported_tflite
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- support-begin: made by tools/support_table.py -->", "<!-- support-end -->"
@@ -24,6 +25,7 @@ def table() -> str:
     rows = [
         ("ONNX operators", f"{len(plain)}", ", ".join(plain)),
         ("other domains", f"{len(other)}", ", ".join(other)),
+        (".tflite operators", f"{len(supported_tflite())}", ", ".join(supported_tflite())),
         ("ops of a bundle, all on the CPU", f"{len(ops.names())}", ", ".join(f"`{n}`" for n in ops.names())),
         (
             "of these not on the CPU",

@@ -259,7 +259,7 @@ def import_model(
 ) -> Graph:
     """Returns the graph of a source model, checked; remarks get what differs from the model (dtypes, for example)."""
     if isinstance(model, tuple):
-        raise ImportModelError("model: a pair of paths (Caffe2), expected an ONNX file; this version imports ONNX only")
+        raise ImportModelError("model: a pair of paths (Caffe2), expected an .onnx or .tflite file")
     if not isinstance(model, (str, os.PathLike)) and not hasattr(model, "SerializeToString"):
         raise ImportModelError(
             f"model: {type(model).__name__}, expected the path of an .onnx or .tflite file, or an onnx.ModelProto; "
@@ -300,7 +300,7 @@ def _identify(model: Any) -> tuple[str, str]:
             with open(path, "rb") as f:
                 return path.name, hashlib.file_digest(f, "sha256").hexdigest()
         except OSError as e:
-            raise ImportModelError(f"model {str(path)!r}: {e.strerror}, expected an ONNX file that can be read") from e
+            raise ImportModelError(f"model {str(path)!r}: {e.strerror}, expected a model file that can be read") from e
     if hasattr(model, "SerializeToString"):
         data = model.SerializeToString(deterministic=True)
         return model.graph.name or "model", hashlib.sha256(data).hexdigest()

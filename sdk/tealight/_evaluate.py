@@ -76,7 +76,7 @@ def evaluate(
     >>> print(tealight.evaluate("net.onnx", "test.npz", recipes=["float32", "static_wi8_ai8"], calibration=rows))
 
     Args:
-        models: A source model (.onnx or onnx.ModelProto), .tea files, or a list of these; at most one source.
+        models: A source model (.onnx, .tflite or onnx.ModelProto), .tea files, or a list of these; at most one source.
         data: See tealight.data.samples.open_samples.
         labels: Of the samples, where data has none.
         metric: "top1" (and top5), "map", "mse", "cosine" (against the label or the source model), "auc",
@@ -120,7 +120,7 @@ def _split(models: Any, recipes: Sequence[Any], limit: int | None) -> tuple[list
     if recipes and not sources:
         raise TealightError("models: no source model to build recipes from, expected an .onnx file")
     if not paths:
-        raise TealightError("models: none, expected an .onnx or .tea file")
+        raise TealightError("models: none, expected an .onnx, .tflite or .tea file")
     return paths, sources
 
 

@@ -13,9 +13,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from sdk.frontends import tflite_cases
 
 import tealight
+from tealight import _build
 from tealight.bundle.reader import read_bundle
+from tealight.ir.interpret import evaluate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -230,3 +233,15 @@ def test_one_constant_image_is_safe(model, tmp_path, native):
     with tealight.Session(tmp_path / "a.tea") as session:
         y = session.run({"x": np.full((1, 3, 16, 16), 0.5, np.float32)})["y"]
     assert np.isfinite(y).all() and abs(float(y.sum()) - 1) < 1e-3
+
+
+def test_tflite_models_are_built_by_their_suffix(tmp_path: pathlib.Path, native: None) -> None:
+    case = next(c for c in tflite_cases.CASES if c.op == "CONV_2D" and c.results[0].dtype == "int8")
+    path, bundle = tmp_path / "m.TFLITE", tmp_path / "m.tea"
+    path.write_bytes(case.model())
+    report = tealight.build(path, bundle)
+    assert report.source == "m.TFLITE" and not report.notes
+    with tealight.Session(bundle) as session:
+        (found,) = session.run(case.feeds()).values()
+    wanted = evaluate(_build.import_model(path), case.feeds())["out0"]
+    assert found.dtype == np.int8 and np.abs(found.astype(int) - wanted).max() <= 1

@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _build_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", help="an .onnx file")
+    p.add_argument("model", help="an .onnx or .tflite file")
     p.add_argument("-o", "--output", help="the .tea file to write (default: the model's name with .tea)")
     p.add_argument(
         "--recipe", default="float32", help="how numbers are stored: float32, static_wi8_ai8, auto … (default: float32)"
@@ -125,17 +125,17 @@ def _verify_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _explain_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("bundle", help="a .tea file; or an .onnx file, to see what each pass does to it")
+    p.add_argument("bundle", help="a .tea file; or a source model, to see what each pass does to it")
     p.add_argument("--node", default="", help="only instructions whose source node holds this text")
-    p.add_argument("--shape", action="append", default=[], metavar="INPUT=DIMS", help="of an .onnx file, as for build")
-    p.add_argument("--ir", action="store_true", help="of an .onnx file: also print the graph after the passes")
+    p.add_argument("--shape", action="append", default=[], metavar="INPUT=DIMS", help="of a source model, as for build")
+    p.add_argument("--ir", action="store_true", help="of a source model: also print the graph after the passes")
 
 
 # ---- commands ----
 
 
 def build(o: argparse.Namespace) -> int:
-    """Compiles an ONNX model into a bundle."""
+    """Compiles a source model into a bundle."""
     output = o.output or str(pathlib.Path(o.model).with_suffix(".tea"))
     options: dict[str, Any] = {
         "shapes": dict(parts.shape(s) for s in o.shape) or None,
@@ -247,7 +247,7 @@ def explain(o: argparse.Namespace) -> int:
 
     from tealight.report import explain as why
 
-    if o.bundle.lower().endswith(".onnx"):
+    if o.bundle.lower().endswith((".onnx", ".tflite")):
         return _explain_source(o)
     reasons, notes = why.explain(o.bundle, node=o.node)
     if o.json:

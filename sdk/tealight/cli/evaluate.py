@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def arguments(p: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    p.add_argument("models", nargs="+", metavar="MODEL", help="the source model (.onnx), .tea files, or both")
+    p.add_argument("models", nargs="+", metavar="MODEL", help="the source model (.onnx, .tflite), .tea files, or both")
     p.add_argument(
         "--data", required=True,
         help=".npz (an array per input, labels), .npy, a folder of class-named folders, or module:function",
