@@ -112,7 +112,7 @@ def _inverse_factor(moments: np.ndarray, used: np.ndarray) -> np.ndarray:
 
 
 #: Rows of inputs used of one run: neighbouring pixels say much the same.
-_MAX_ROWS = 2048
+_MAX_ROWS = 512
 #: Longest row: the moments of longer ones would take gigabytes.
 MAX_ROW = 8192
 
