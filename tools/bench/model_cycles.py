@@ -98,6 +98,13 @@ KERNELS = (
     ),
     Kernel("  the same in order", "qgemm/arm_neon.cc", r"Tile<3, 2, .*InOrderLoop>", {"a55": 5.3}),
     Kernel("  the same, weights of -128", "qgemm/arm_neon.cc", r"Tile<3, 2, .*FullRangeLoop>", {"neoverse-v2": 16.0}),
+    Kernel(
+        "gemv int4 1x32, sdot",
+        "qgemm4/arm_neondot.cc",
+        r"Tile<1, 8, .*NibbleLoop>",
+        {"a55": 4.9, **_dot_gates(16, 16, 32)},
+    ),
+    Kernel("gemm int4 4x16, sdot", "qgemm4/arm_neondot.cc", r"Tile<4, 4, .*NibbleLoop>", {}),
 )
 
 #: Flags of a path, as in native/cmake/compiler.cmake.

@@ -101,6 +101,7 @@ class DynamicFullyConnected(OpDef):
             case(special[3:], 33, per_row=False, bias=False),
             case((1, 512), 300, int4=True),
             case((2, 45), 33, int4=True, bias=False, residual=True),
+            *(case((m, 24), 100, int4=True) for m in (3, 4, 7, 13)),
             case((29, 130), 70, int4=True, activation=gelu),
             case((128, 64), 192, int4=True, activation=relu),
         ]

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU dynamic_fully_connected: the rows of x become int8 first, all of them; then the int8 gemm gives float32. 4-bit
-// weights are unpacked into the thread's scratch, some panels at a time.
+// weights are unpacked into the thread's scratch, some panels at a time, or in registers where there are few rows.
 #include "backends/cpu/activation.h"
 #include "backends/cpu/conv_window.h"
 #include "backends/cpu/dynamic_rows.h"
 #include "kernels/decode/decode.h"
+#include "kernels/qgemm4/qgemm4.h"
 
 namespace tealight {
 namespace {
+
+// From here on unpacked panels are faster.
+constexpr size_t kFewRows = 12;
 
 struct State {
   FusedActivation activation;
@@ -15,7 +19,8 @@ struct State {
   GemmGrid grid;
   DynamicRows rows;
   bool per_row, is_int4;
-  size_t unpacked_panels;  // of int4 weights, at a time
+  bool in_registers;       // int4 weights are unpacked by the gemm
+  size_t unpacked_panels;  // of int4 weights, at a time, where they are not
 };
 
 Status CheckOperands(const OpContext& context) {
@@ -50,11 +55,15 @@ Status Prepare(OpContext& context) {
   s->per_row = attributes.per_row();
   s->is_int4 = weight.dtype == DType::kInt4;
   s->gemm = FindQGemm(context.isa(), n);
+  if (s->is_int4 && m <= kFewRows && k <= kQGemm4MaxK && FindQGemm4(context.isa()) != nullptr) {
+    s->in_registers = true;
+    s->gemm = FindQGemm4(context.isa());
+  }
   s->rows = DynamicRows::Plan(m, k, n, s->is_int4 ? 8 : 4);
   s->grid = PlanQGemmGrid(m, n, s->rows.run, s->gemm->max_rows, context.num_threads());
   const size_t panel_bytes = QGemmPanelBytes(s->rows.run);
   s->unpacked_panels = Least(Most(128 * 1024 / panel_bytes / 2 * 2, 2), Most(s->grid.panels, 1));
-  context.RequestScratch(s->rows.Bytes(), s->is_int4 ? s->unpacked_panels * panel_bytes : 0);
+  context.RequestScratch(s->rows.Bytes(), s->is_int4 && !s->in_registers ? s->unpacked_panels * panel_bytes : 0);
   return Status::Ok();
 }
 
@@ -86,6 +95,12 @@ void RunCell(const OpContext& context, const State& s, const DynamicRows& x, con
   QGemmArgs args;
   if (!s.is_int4) {
     SetQGemmRhs(weight, x.run, cell, &args);
+    return RunColumns(context, s, x, cell, args);
+  }
+  if (s.in_registers) {
+    args.rhs_panel_stride = QGemm4PanelBytes(x.run);
+    args.rhs = static_cast<const char*>(weight) + cell.n_begin / kQGemmPanel * args.rhs_panel_stride;
+    args.n = cell.n_end - cell.n_begin;
     return RunColumns(context, s, x, cell, args);
   }
   void* unpacked = context.thread_scratch(thread);
