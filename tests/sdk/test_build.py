@@ -130,6 +130,31 @@ def test_same_bytes_in_any_process(model, tmp_path):
     assert (tmp_path / "0").read_bytes() == (tmp_path / "123").read_bytes() == (tmp_path / "here").read_bytes()
 
 
+def test_same_int8_bytes_in_any_process(model, tmp_path, native):
+    np.save(tmp_path / "x.npy", np.random.default_rng(3).standard_normal((6, 3, 16, 16)).astype(np.float32))
+    for seed in ("0", "123"):
+        env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "sdk")}
+        code = "import sys, tealight; tealight.quantize(sys.argv[1], sys.argv[2], sys.argv[3])"
+        arguments = [str(model), str(tmp_path / seed), str(tmp_path / "x.npy")]
+        subprocess.run([sys.executable, "-c", code, *arguments], env=env, check=True)
+    assert (tmp_path / "0").read_bytes() == (tmp_path / "123").read_bytes()
+
+
+def test_int8_inputs_and_outputs(model, tmp_path, native):
+    x = np.random.default_rng(3).standard_normal((6, 3, 16, 16)).astype(np.float32)
+    recipe = {"recipe": "static_wi8_ai8", "io": "int8", "rule": [{"op": "softmax", "skip": True}]}
+    report = tealight.build(model, tmp_path / "a.tea", recipe, x)
+    assert report.inputs == ["x: int8[1, 3, 16, 16]"] and report.outputs == ["y: float32[1, 5]"]
+    assert any("output stays float32" in text for _, text in report.notes)
+    bundle = read_bundle(tmp_path / "a.tea")
+    program = bundle.programs[0]
+    quantization = program.tensors[program.inputs[0]].quantization
+    q = np.clip(np.rint(x[:1] / quantization["scales"][0]) + quantization["zero_points"][0], -128, 127).astype(np.int8)
+    tealight.build(model, tmp_path / "b.tea", "static_wi8_ai8", x)
+    with tealight.Session(tmp_path / "a.tea") as a, tealight.Session(tmp_path / "b.tea") as b:
+        assert np.array_equal(a.run({"x": q})["y"], b.run({"x": x[:1]})["y"])
+
+
 def test_progress(model, tmp_path):
     stages = []
     tealight.build(model, tmp_path / "cnn.tea", progress=lambda stage, i, n: stages.append((stage, i, n)))

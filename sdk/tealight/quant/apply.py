@@ -31,6 +31,7 @@ from tealight.passes.share_attention_heads import share_attention_heads
 from tealight.quant import guard, rewrite, weights
 from tealight.quant.calibrate import Calibration, calibrate, split
 from tealight.quant.dynamic import DYNAMIC, make_dynamic
+from tealight.quant.edges import quantize_edges
 from tealight.quant.gptq import collect, takes_moments
 from tealight.quant.integerize import integerize
 from tealight.quant.methods import SAMPLES, after_calibration, before_calibration, chosen_methods, tunes
@@ -79,12 +80,14 @@ class Applied:
         notes: (node, text).
         calibration_sha256: Digest of the calibration data; empty where none was used.
         methods: How many layers each accuracy method changed.
+        planned_float: Names of nodes that the plan leaves in float, which needs no note for each.
     """
 
     passes: list[PassResult]
     notes: list[tuple[str, str]]
     calibration_sha256: str = ""
     methods: dict[str, int] = dataclasses.field(default_factory=dict)
+    planned_float: set[str] = dataclasses.field(default_factory=set)
 
 
 def apply(
@@ -106,6 +109,8 @@ def apply(
     imported = any(n.op in ("quantize", "dequantize") for g in graphs_of(graph) for n in g.nodes)
     chosen_methods(recipe.methods)  # what is wrong in it is said before anything runs
     if STATIC not in recipe.uses and not imported:
+        if recipe.io == "int8":
+            raise QuantizeError(f"recipe {recipe.name!r} io: int8 without {STATIC!r}, expected float32")
         applied = Applied(run_passes(graph, pipeline.PIPELINE, chosen, progress), [])
         recipe.check([graph])
         store_weights(graph, recipe, data, applied, progress)
@@ -119,10 +124,12 @@ def apply(
             quantize_static(graph, recipe, data, applied, progress)
     if progress is not None:
         progress("integerize", 0, 1)
-    applied.notes += integerize(graph)
+    applied.notes += [(name, text) for name, text in integerize(graph) if name not in applied.planned_float]
     applied.passes += run_passes(graph, _LATE, chosen, progress)
     recipe.check([*seen, graph])
     store_weights(graph, recipe, data, applied, progress)
+    if recipe.io == "int8":
+        applied.notes += quantize_edges(graph)
     return applied
 
 
@@ -182,8 +189,18 @@ def quantize_static(
         parameters = rewrite.parameters_of(graph, plan, settings, found.statistics)
         rounding, count = after_calibration(graph, methods, plan, settings, parameters, samples)
         applied.methods |= {name: count for name in ("adaround", "bias_correction") if name in methods and count}
+    _note_stream(plan, applied)
+    applied.planned_float = {n.name for n in graph.nodes if n not in plan.nodes}
     rewrite.insert(graph, plan, settings, found.statistics, rounding)
     verify(graph)
+
+
+def _note_stream(plan: Plan, applied: Applied) -> None:
+    if plan.stream:
+        applied.notes.append((
+            "", f"{len(plan.stream)} nodes of residual streams (layer_norm, and what adds up to it) stay float32; "
+            "residual_stream = \"int8\" quantizes them",
+        ))  # fmt: skip
 
 
 def _head(graph: Graph, data: Data) -> tuple[list[Mapping[str, Any]], Data]:

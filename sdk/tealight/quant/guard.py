@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from tealight import ops
 from tealight.ir.graph import Graph, Node, Value
 from tealight.passes._editor import out
 from tealight.quant import rewrite
@@ -23,8 +24,11 @@ from tealight.quant.observers import Statistics
 from tealight.quant.plan import LAYERS, make_plan
 from tealight.quant.recipe import FLOAT32, Settings
 
-#: Calibration runs that are compared.
-RUNS = 4
+#: Calibration runs that are compared, at most.
+RUNS = 16
+#: Where more than this share of the work would have to stay float, a cosine smaller by RELIEF will do.
+MUCH = 0.4
+RELIEF = 0.01
 
 Progress = Callable[[str, int, int], None]
 
@@ -70,34 +74,25 @@ def protect(
     """
     plan = make_plan(graph, settings, broken)
     layers = [n for n in graph.nodes if n in plan.nodes and n.op in (*LAYERS, "matmul")]
-    judge = _Judge(graph, settings, statistics, broken, samples[:RUNS], layers)
-    steps = len(layers).bit_length() + 2
-    tried = 0
-
-    def score(kept: Sequence[Node]) -> float:
-        nonlocal tried
-        if progress is not None:
-            progress("compare with float", min(tried, steps), steps)
-        tried += 1
-        return judge.score(kept)
-
+    judge = _Judge(graph, settings, statistics, broken, samples, layers, progress)
     if not layers or not judge.outputs:
         return Guarded(dict(settings), [], len(layers), 1.0, 1.0)
-    before = after = score([])
-    kept: list[Node] = []
-    if before < least and (alone := score(layers[-1:])) >= least:
-        kept, after = layers[-1:], alone
-    elif before < least:
-        fails, passes, after = 0, len(layers), 1.0
-        while passes - fails > 1:
-            middle = (fails + passes) // 2
-            found = score(layers[:middle])
-            if found >= least:
-                passes, after = middle, found
-            else:
-                fails = middle
-        kept = layers[:passes]
-    return Guarded(judge.settings_with(kept), kept, len(layers), before, after)
+    before = judge.prefix(0)
+    if before >= least:
+        return Guarded(dict(settings), [], len(layers), before, before)
+    alone = judge.score(layers[-1:])
+    if alone >= least:
+        return Guarded(judge.settings_with(layers[-1:]), layers[-1:], len(layers), before, alone)
+    count = judge.fewest(least)
+    if _share(layers, count) > MUCH:
+        count = judge.fewest(least - RELIEF)
+    return Guarded(judge.settings_with(layers[:count]), layers[:count], len(layers), before, judge.prefix(count))
+
+
+def _share(layers: Sequence[Node], count: int) -> float:
+    """Returns the share of the first layers in the work of all (of their number, where shapes are open)."""
+    macs = [float(ops.get(n.op).macs(n)) for n in layers]
+    return sum(macs[:count]) / sum(macs) if sum(macs) else count / len(layers)
 
 
 class _Judge:
@@ -111,9 +106,11 @@ class _Judge:
         broken: set[Value],
         samples: Sequence[Mapping[str, np.ndarray]],
         layers: Sequence[Node],
+        progress: Progress | None,
     ) -> None:
         self.graph, self.settings, self.statistics, self.broken = graph, settings, statistics, broken
-        self.samples, self.layers = samples, layers
+        self.samples, self.layers, self.progress = samples[:RUNS], layers, progress
+        self.known: dict[int, float] = {len(layers): 1.0}
         self.outputs = [v.name for v in graph.outputs if v.dtype.is_float and not v.is_const]
         self.wanted = self._run(graph) if self.outputs else []
 
@@ -124,8 +121,29 @@ class _Judge:
             n: dataclasses.replace(s, recipe=FLOAT32) if n in float_nodes else s for n, s in self.settings.items()
         }  # fmt: skip
 
+    def prefix(self, count: int) -> float:
+        """Returns the score with the first layers float."""
+        if count not in self.known:
+            steps = len(self.layers).bit_length() + 2
+            if self.progress is not None:
+                self.progress("compare with float", min(len(self.known) - 1, steps), steps)
+            self.known[count] = self.score(self.layers[:count])
+        return self.known[count]
+
+    def fewest(self, least: float) -> int:
+        """Returns how many first layers must stay float for a score, found by bisection."""
+        fails = max([k for k, s in self.known.items() if s < least], default=-1)
+        passes = min(k for k, s in self.known.items() if s >= least and k > fails)
+        while passes - fails > 1:
+            middle = (fails + passes) // 2
+            fails, passes = (fails, middle) if self.prefix(middle) >= least else (middle, passes)
+        return passes
+
     def score(self, kept: Sequence[Node]) -> float:
-        """Returns the least cosine of an output with some layers float and the others quantized."""
+        """Returns the least cosine of an output with some layers float and the others integer.
+
+        Of each output the lower quartile over the runs counts: one odd sample shall not decide.
+        """
         copy, nodes, values = clone(self.graph)
         settings = {nodes[n]: s for n, s in self.settings_with(kept).items() if n in nodes}
         broken = {values[v] for v in self.broken if v in values}
@@ -138,7 +156,9 @@ class _Judge:
         rewrite.insert(copy, plan, settings, self.statistics)
         integerize(copy)
         found = self._run(copy)
-        return min(_cosine(a, b) for x, y in zip(found, self.wanted, strict=True) for a, b in zip(x, y, strict=True))
+        cosines = [[_cosine(a, b) for a, b in zip(x, y, strict=True)] for x, y in zip(found, self.wanted, strict=True)]
+        quartiles: list[float] = [sorted(own)[(len(own) - 1) // 4] for own in zip(*cosines, strict=True)]
+        return min(quartiles)
 
     def _run(self, graph: Graph) -> list[list[np.ndarray]]:
         runner = Runner(graph, self.outputs)
@@ -180,5 +200,5 @@ def note(guarded: Guarded, least: float) -> str:
     return (
         f"{len(names)} of {guarded.layers} layers stay float32 ({names[0]!r} to {names[-1]!r}): with all in int8 an "
         f"output had a cosine of {guarded.before:.3f} to float on calibration data, now {guarded.after:.3f}; "
-        f"min_cosine = {least:g} asks for it"
+        f"min_cosine = {least:g} asks for it" + ("" if guarded.after >= least else ", as far as the cost allows")
     )

@@ -31,12 +31,14 @@ class Plan:
         points: Values at which a tensor is quantized, in order; each serves all that only moves it.
         inside: Of these, those that integer nodes compute: every reader gets the quantized tensor.
         paths: Nodes that move a quantized tensor to an integer node.
+        stream: Nodes that stay float because settings keep residual streams so.
     """
 
     nodes: set[Node]
     points: list[Value]
     inside: set[Value]
     paths: set[Node]
+    stream: list[Node] = dataclasses.field(default_factory=list)
 
 
 def make_plan(graph: Graph, settings: Mapping[Node, Settings], broken: set[Value] | None = None) -> Plan:
@@ -61,6 +63,7 @@ class _Planner:
         self.settings = settings
         self.broken = broken
         self.stream: dict[Node, bool] = {}
+        self.kept_float: set[Node] = set()
         self.integer: set[Value] = set()  # results of integer nodes, and what only moves them
 
     def plan(self) -> Plan:
@@ -85,6 +88,7 @@ class _Planner:
                 found.setdefault(result)
                 plan.inside.add(result)
         plan.points = list(found)
+        plan.stream = [n for n in self.graph.nodes if n in self.kept_float]
         return plan
 
     # ---- which nodes ----
@@ -129,6 +133,7 @@ class _Planner:
         if is_pointwise(node):
             return True
         if settings.residual_stream == FLOAT32 and self._is_residual_stream(node):
+            self.kept_float.add(node)
             return False
         if node.op == "softmax" and node.attrs["is_log"]:
             return False
