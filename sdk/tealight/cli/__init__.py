@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: tealight build | run | inspect | compare | diff | bench | verify | explain | eval.
+"""The command line: tealight build | run | inspect | compare | diff | report | bench | verify | explain | eval.
 
 Each command is one Python call of the package with a table around it; --json prints the same as data. Exit codes:
 0 done, 1 an error or a failed check, 2 wrong usage, 130 interrupted.
@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         ("inspect", inspect, _inspect_arguments),
         ("compare", examine.compare, examine.compare_arguments),
         ("diff", examine.diff, examine.diff_arguments),
+        ("report", examine.report, examine.report_arguments),
         ("bench", bench, _bench_arguments),
         ("verify", verify, _verify_arguments),
         ("explain", explain, _explain_arguments),
@@ -136,6 +137,8 @@ def _explain_arguments(p: argparse.ArgumentParser) -> None:
 
 def build(o: argparse.Namespace) -> int:
     """Compiles a source model into a bundle."""
+    from tealight.report.html import Extras
+
     output = o.output or str(pathlib.Path(o.model).with_suffix(".tea"))
     options: dict[str, Any] = {
         "shapes": dict(parts.shape(s) for s in o.shape) or None,
@@ -159,7 +162,7 @@ def build(o: argparse.Namespace) -> int:
             ),
         )
     if o.html:
-        _write_html(o.html, _summary(output))
+        parts.write_html(o.html, parts.summary(output), Extras.of(output))
     if o.json:
         import dataclasses
 
@@ -194,10 +197,11 @@ def run(o: argparse.Namespace) -> int:
 def inspect(o: argparse.Namespace) -> int:
     """Shows what a bundle holds: entry points, memory, every instruction."""
     from tealight.report import tables
+    from tealight.report.html import Extras
 
-    summary = _summary(o.bundle, o if o.time or o.html else None)
+    summary = parts.summary(o.bundle, o if o.time or o.html else None)
     if o.html:
-        _write_html(o.html, summary)
+        parts.write_html(o.html, summary, Extras.of(o.bundle))
     if o.json:
         return parts.print_json(summary.to_json())
     tables.print_summary(parts.console(), summary)
@@ -289,26 +293,6 @@ def _explain_source(o: argparse.Namespace) -> int:
 
 
 # ---- small parts ----
-
-
-def _summary(path: str, timed: argparse.Namespace | None = None) -> Any:
-    """Returns the summary, with the native runtime's memory promise (and times) where it is built."""
-    from tealight.report import bench as measure
-    from tealight.report import summary
-
-    result = summary.summarize(path)
-    session = {} if timed is None else {"threads": timed.threads, "isa": timed.isa, "device": timed.device}
-    measure.add_native(result, path, timed=timed is not None, **session)
-    return result
-
-
-def _write_html(path: str, summary: Any) -> None:
-    from tealight.report import html
-
-    try:
-        pathlib.Path(path).write_text(html.page(summary), encoding="utf-8")
-    except OSError as e:
-        raise TealightError(f"report {path!r}: {e.strerror}, expected a file that can be written") from e
 
 
 def _save(path: str, outputs: dict[str, Any]) -> None:

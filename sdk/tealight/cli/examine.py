@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tealight compare, diff: a bundle beside its source model, layer by layer, and beside another bundle."""
+"""tealight compare, diff, report: a bundle beside its source model, beside another bundle, and all on one page."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import math
+import os
+import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import tealight
 from tealight.cli import parts
+from tealight.errors import TealightError
 
 if TYPE_CHECKING:
     from tealight.emulator.layer_errors import LayerError
@@ -98,3 +102,44 @@ def diff(o: argparse.Namespace) -> int:
         return parts.print_json(found.to_json())
     tables.print_diff(parts.console(), found, o.all)
     return 0
+
+
+def report_arguments(p: argparse.ArgumentParser) -> None:
+    """Adds the arguments of report."""
+    p.add_argument("bundle")
+    parts.input_arguments(p)
+    p.add_argument("-o", "--output", help="the .html file to write (default: the bundle's name with .html)")
+    p.add_argument("--model", help="the source model, or a float .tea: adds what quantization costs in each layer")
+    p.add_argument("--against", metavar="BUNDLE", help="an earlier .tea file: adds what differs")
+    p.add_argument("--accuracy", metavar="FILE", help="what `tealight eval --json` printed")
+    p.add_argument("--no-time", action="store_true", help="do not run it for the time of each instruction")
+    parts.session_arguments(p)
+
+
+def report(o: argparse.Namespace) -> int:
+    """Writes one HTML page on a bundle: graph, errors, time, memory, weights, accuracy, a comparison."""
+    from tealight._compare import quantization_errors
+    from tealight.report.diff import diff as find
+    from tealight.report.html import Extras
+
+    output = o.output or str(pathlib.Path(o.bundle).with_suffix(".html"))
+    accuracy = None if o.accuracy is None else _accuracy(o.accuracy)
+    previous = None if o.against is None else find(o.against, o.bundle)
+    session = {"threads": o.threads, "isa": o.isa, "device": o.device}
+    errors = [] if o.model is None else quantization_errors(o.model, o.bundle, [parts.feeds(o)], **session)
+    summary = parts.summary(o.bundle, None if o.no_time else o)
+    parts.write_html(output, summary, Extras.of(o.bundle, errors=errors, previous=previous, accuracy=accuracy))
+    if o.json:
+        return parts.print_json({"output": output, "bytes": os.path.getsize(output), "errors": len(errors)})
+    parts.console().print(f"{output}: {os.path.getsize(output):,} bytes", markup=False, highlight=False)
+    return 0
+
+
+def _accuracy(path: str) -> dict[str, Any]:
+    try:
+        data = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise TealightError(f"accuracy {path!r}: {e}, expected what `tealight eval --json` prints") from e
+    if not isinstance(data, dict) or not isinstance(data.get("rows"), list):
+        raise TealightError(f"accuracy {path!r}: no 'rows', expected what `tealight eval --json` prints")
+    return data

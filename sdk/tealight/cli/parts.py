@@ -10,9 +10,13 @@ import math
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tealight.errors import TealightError
+
+if TYPE_CHECKING:
+    from tealight.report.html import Extras
+    from tealight.report.summary import Summary
 
 
 def print_error(error: TealightError, as_json: bool) -> None:
@@ -148,3 +152,24 @@ def cluster(address: str | None) -> Iterator[Any]:
 
     with connect(address or None) as client:
         yield client
+
+
+def summary(path: str, timed: argparse.Namespace | None = None) -> Summary:
+    """Returns the summary, with the native runtime's memory promise (and times) where it is built."""
+    from tealight.report import bench as measure
+    from tealight.report.summary import summarize
+
+    result = summarize(path)
+    session = {} if timed is None else {"threads": timed.threads, "isa": timed.isa, "device": timed.device}
+    measure.add_native(result, path, timed=timed is not None, **session)
+    return result
+
+
+def write_html(path: str, summary: Summary, extras: Extras) -> None:
+    """Writes the HTML report."""
+    from tealight.report import html
+
+    try:
+        pathlib.Path(path).write_text(html.page(summary, extras), encoding="utf-8")
+    except OSError as e:
+        raise TealightError(f"report {path!r}: {e.strerror}, expected a file that can be written") from e

@@ -6,7 +6,7 @@ of the whole quantized program (accumulated error), and as it comes out of its i
 program's values, quantized (local error).
 
 Equalization scales channels inside a quantized program; where it did, the float value is scaled alike before it is
-compared. The gain of each channel is fitted first, and counts only where it explains most of the difference (_Gains).
+compared. The gain of each channel is fitted first, and counts only where it explains most of the difference (_gains).
 """
 
 from __future__ import annotations
@@ -128,24 +128,25 @@ def layer_errors(
         float_session = stack.enter_context(Session(judge, keep_intermediates=True, **session))
         whole = stack.enter_context(Session(bundle, keep_intermediates=True, **session))
         alone = {row.index: layers.alone(row.index, stack, session) for row in layers.rows}
-        gains = _Gains(layers)
-        for i, sample in enumerate([*samples, *samples]):
-            if progress is not None:
-                progress("compare", i, 2 * len(samples))
+
+        def floats(sample: Mapping[str, Any]) -> dict[str, np.ndarray]:
             held = float_session.run(sample)  # tensor() of an output reads the caller's array
             values = {n: np.asarray(float_session.tensor(t), np.float32) for n, t in layers.float_tensors.items()}
-            values.update({k: np.asarray(v) for k, v in sample.items()})
-            held.update(whole.run(layers.fed(values)))
-            if i < len(samples):
-                gains.add(values, whole)
-                continue
-            values = gains.apply(values)
+            return {**values, **held, **{k: np.asarray(v) for k, v in sample.items()}}
+
+        gains = _gains(layers, alone, _head(samples, floats))
+        for i, sample in enumerate(samples):
+            if progress is not None:
+                progress("compare", i, len(samples))
+            values = floats(sample)
+            held = whole.run(layers.fed(values))
+            values = scaled(values, gains)
             for row in layers.rows:
                 array = whole.tensor(row.tensor)
                 row.add(values[row.match], layers.real(row.tensor, array), array)
                 row.add_alone(values[row.match], layers.run_alone(row.index, alone[row.index], row.tensor, values))
-    equalized = gains.found()
-    return [row.result(layers.program, row.match in equalized) for row in layers.rows]
+            del held  # the outputs, which tensor() reads
+    return [row.result(layers.program, row.match in gains) for row in layers.rows]
 
 
 def _computed(bundle: Bundle) -> dict[str, int]:
@@ -291,73 +292,73 @@ def _matches(program: Program, known: set[str]) -> dict[int, str]:
 _FITTED = 16
 #: A fitted gain must explain this part of the difference.
 _EXPLAINED = 0.75
-
-
+#: Bytes of float values that are held while gains are fitted, and samples at most.
+_HELD, _HELD_SAMPLES = 1 << 28, 16
 #: What equalization scales.
 _SCALED = ("q_conv2d", "q_depthwise_conv2d", "q_fully_connected", "q_layer_norm", "layer_norm", "lut")
 #: What keeps channels apart and only moves or averages numbers.
 _HANDS_ON = ("reshape", "q_reduce", "max_pool2d", "q_average_pool2d", "q_resize", "resize", "pad", "slice")
 
 
-class _Gains:
-    """Factors of channels (last dim) between the float values and what the quantized program makes of them.
+def _head(
+    samples: Sequence[Mapping[str, Any]], floats: Callable[[Mapping[str, Any]], dict[str, np.ndarray]]
+) -> list[dict[str, np.ndarray]]:
+    """Returns the float values of the first samples, as many as the memory for them takes."""
+    first = floats(samples[0])
+    fitting = _HELD // max(sum(a.nbytes for a in first.values()), 1)
+    return [first, *map(floats, samples[1 : min(max(fitting, 1), _HELD_SAMPLES)])]
 
-    gain[c] = sum of q x / sum of x^2, of all elements q (quantized) and x (float) of channel c. Pooling and data
-    movement hand the gain of their operand on.
+
+def scaled(values: Mapping[str, np.ndarray], gains: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns float values as the quantized program scales their channels."""
+    return {n: (x * gains[n]).astype(np.float32) if n in gains else x for n, x in values.items()}
+
+
+def _gains(
+    layers: _Layers, alone: Mapping[int, Session | None], samples: Sequence[Mapping[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Returns the factors of the channels (last dim) of each value that equalization scaled, by name.
+
+    gain[c] = sum of q x / sum of x^2, of the elements q (of the instruction alone) and x (float) of channel c. Its
+    operands are scaled first, in order of execution. Pooling and data movement hand the gain of their operand on.
     """
+    gains: dict[str, np.ndarray] = {}
+    for row in layers.rows:
+        step = layers.program.instructions[row.index]
+        if step.op in _HANDS_ON:
+            gain = gains.get(layers.match(step.inputs[0]))
+            if gain is not None and gain.size == layers.program.tensors[row.tensor].shape[-1]:
+                gains.setdefault(row.match, gain)
+        elif step.op in _SCALED and row.scale is not None:
+            sums: Any = 0
+            for values in samples:
+                x = values[row.match]
+                found = layers.run_alone(row.index, alone[row.index], row.tensor, scaled(values, gains))
+                sums = sums + (_sums(row.scale, x, found) if found is not None and x.ndim > 1 and x.size else 0)
+            gain = None if isinstance(sums, int) else _fitted(sums)
+            if gain is not None:
+                gains.setdefault(row.match, gain)
+    return gains
 
-    def __init__(self, layers: _Layers) -> None:
-        self._layers = layers
-        self._sums: dict[str, np.ndarray] = {}  # by name: sums of q x, x^2, q^2 and (q - x)^2, and counts, per channel
-        self._gains: dict[str, np.ndarray] | None = None
 
-    def add(self, values: Mapping[str, np.ndarray], session: Session) -> None:
-        """Counts a run."""
-        for row in self._layers.rows:
-            x = values[row.match]
-            if row.scale is None or x.ndim < 2 or not x.size:
-                continue
-            integers = session.tensor(row.tensor).reshape(-1, x.shape[-1])
-            lo, hi = numerics.LIMITS[row.scale.dtype]
-            inside = (integers > lo) & (integers < hi)  # what saturates tells nothing
-            wanted = np.where(inside, x.reshape(integers.shape), 0).astype(np.float64)
-            found = np.where(inside, row.scale.real(integers), 0).astype(np.float64)
-            sums = [found * wanted, wanted**2, found**2, (found - wanted) ** 2, np.ones_like(wanted)]
-            new = np.stack([v.sum(0) for v in sums])
-            old = self._sums.get(row.match)
-            self._sums[row.match] = new if old is None or old.shape != new.shape else old + new
+def _sums(scale: Scale, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Returns sums of y x, x^2, y^2 and (y - x)^2, and counts, per channel, without what saturates."""
+    lo, hi = (float(v) for v in scale.real(np.array(numerics.LIMITS[scale.dtype])))
+    wanted, found = (np.asarray(a, np.float64).reshape(-1, x.shape[-1]) for a in (x, y))
+    inside = (found > lo) & (found < hi)
+    wanted, found = np.where(inside, wanted, 0), np.where(inside, found, 0)
+    terms = [found * wanted, wanted**2, found**2, (found - wanted) ** 2, np.ones_like(wanted)]
+    return np.stack([t.sum(0) for t in terms])
 
-    def found(self) -> dict[str, np.ndarray]:
-        """Returns the gains by name of the value, where there is one."""
-        if self._gains is None:
-            self._gains = {}
-            for row in self._layers.rows:
-                op = self._layers.program.instructions[row.index].op
-                gain = self._inherited(row) if op in _HANDS_ON else self._fitted(row) if op in _SCALED else None
-                if gain is not None:
-                    self._gains.setdefault(row.match, gain)
-        return self._gains
 
-    def _fitted(self, row: _Row) -> np.ndarray | None:
-        if row.match not in self._sums:
-            return None
-        product, power, found, noise, count = self._sums[row.match]
-        if count.min() < _FITTED:
-            return None
-        gain = np.divide(product, power, out=np.ones_like(power), where=power > 0)
-        left = float((found - gain * product).sum())  # of the squared difference, with these gains
-        return np.where(gain > 0, gain, 1.0) if left < (1 - _EXPLAINED) * float(noise.sum()) else None
-
-    def _inherited(self, row: _Row) -> np.ndarray | None:
-        match = self._layers.match(self._layers.program.instructions[row.index].inputs[0])
-        gain = (self._gains or {}).get(match)
-        same = gain is not None and gain.size == self._layers.program.tensors[row.tensor].shape[-1]
-        return gain if same else None
-
-    def apply(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns the float values with the gains."""
-        gains = self.found()
-        return {n: (x * gains[n]).astype(np.float32) if n in gains else x for n, x in values.items()}
+def _fitted(sums: np.ndarray) -> np.ndarray | None:
+    """Returns the gains, where they explain the difference."""
+    product, power, found, noise, count = sums
+    if count.min() < _FITTED:
+        return None
+    gain = np.divide(product, power, out=np.ones_like(power), where=power > 0)
+    left = float((found - gain * product).sum())  # of the squared difference, with these gains
+    return np.where(gain > 0, gain, 1.0) if left < (1 - _EXPLAINED) * float(noise.sum()) else None
 
 
 class _Row:

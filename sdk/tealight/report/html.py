@@ -3,45 +3,105 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
-from collections.abc import Sequence
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from tealight.bundle import reader
+from tealight.emulator.layer_errors import LayerError
+from tealight.report import graph_picture, html_sections
+from tealight.report.diff import Diff
+from tealight.report.html_sections import FULL_DB, level
 from tealight.report.summary import ProgramSummary, Row, Span, Summary, by_op
 from tealight.report.tables import count_text, image_text, memory_rows, size_text, time_text
+from tealight.report.weights import WeightHistogram, weight_histograms
 
 _WIDTH, _HEIGHT = 960, 320
 _STYLE = """
-:root { color-scheme: light dark; --fg: #1d2330; --bg: #fff; --soft: #f2f4f8; --line: #cfd6e2; --bar: #e07b39;
-  --note: #5c6678; }
+:root { color-scheme: light dark; --fg: #1d2330; --bg: #fff; --soft: #f2f4f8; --line: #d5dbe6; --bar: #e07b39;
+  --note: #5c6678; --good: #3d9970; --fair: #d9a21b; --poor: #cf4436; --whole: #2f6fd0; --l: 52%; }
 @media (prefers-color-scheme: dark) { :root { --fg: #dde3ee; --bg: #14171d; --soft: #1d222b; --line: #353d4b;
-  --bar: #f09a5c; --note: #97a2b6; } }
+  --bar: #f09a5c; --note: #97a2b6; --good: #55b98c; --fair: #e5b84b; --poor: #ee6a5d; --whole: #7fb0f5; --l: 62%; } }
+* { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--fg); background: var(--bg); margin: 2rem auto;
-  max-width: 1040px; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+  max-width: 1240px; padding: 0 1rem; }
+h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
+.wide { overflow-x: auto; max-height: 46rem; overflow-y: auto; border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th, td { padding: 3px 8px; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { background: var(--soft); position: sticky; top: 0; } td.n, th.n { text-align: right; white-space: nowrap; }
-td.name { overflow-wrap: anywhere; color: var(--note); }
-.cards { display: flex; flex-wrap: wrap; gap: .8rem; } .card { background: var(--soft); border-radius: 8px;
-  padding: .6rem 1rem; } .card b { display: block; font-size: 1.2rem; }
-svg { width: 100%; height: auto; background: var(--soft); border-radius: 8px; } svg text { fill: var(--note);
-  font-size: 11px; } rect.t { stroke: var(--bg); stroke-width: .5; } rect.bar { fill: var(--bar); }
-p.note { color: var(--note); font-size: 13px; }
+tr:last-child > * { border-bottom: 0; }
+th { background: var(--soft); } .wide th { position: sticky; top: 0; z-index: 1; }
+table.pairs { border: 1px solid var(--line); } table.pairs th { width: 14rem; font-weight: 500; color: var(--note); }
+table.pairs td { overflow-wrap: anywhere; }
+td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.name { color: var(--note); max-width: 20rem; overflow: hidden; text-overflow: ellipsis; }
+table.steps td { white-space: nowrap; height: 28px; padding: 0 8px; vertical-align: middle; border: 0; }
+table.steps tr:nth-child(even) > td { background-color: color-mix(in srgb, var(--soft) 55%, transparent); }
+table.steps td.g { padding: 0 0 0 4px; } svg.g { display: block; background: none; width: auto; border-radius: 0; }
+td.m { min-width: 7rem; background-repeat: no-repeat; background-position: 0 22px; background-size: var(--w, 0) 4px;
+  background-image: linear-gradient(var(--c), var(--c)); --c: var(--bar); }
+td.good { --c: var(--good); } td.fair { --c: var(--fair); } td.poor { --c: var(--poor); }
+.cards { display: flex; flex-wrap: wrap; gap: .8rem; margin-bottom: 1rem; } .card { background: var(--soft);
+  border-radius: 8px; padding: .6rem 1rem; color: var(--note); font-size: 13px; }
+.card b { display: block; font-size: 1.2rem; color: var(--fg); }
+svg { width: 100%; height: auto; background: var(--soft); border-radius: 8px; }
+svg text { fill: var(--note); font-size: 11px; } rect.t { stroke: var(--bg); stroke-width: .5; }
+rect.bar { fill: var(--bar); } rect.good { fill: var(--good); } rect.fair { fill: var(--fair); }
+rect.poor { fill: var(--poor); } path.rule { stroke: var(--line); stroke-dasharray: 4 4; }
+path.e { stroke: var(--note); stroke-width: 1.5; fill: none; opacity: .6; }
+polyline.whole { fill: none; stroke: var(--whole); stroke-width: 2; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem; }
+figure { margin: 0; background: var(--soft); border-radius: 8px; padding: .6rem; font-size: 12px; }
+figure img { width: 100%; height: 96px; image-rendering: pixelated; border-bottom: 1px solid var(--line); }
+figcaption { overflow-wrap: anywhere; color: var(--note); } figcaption b { color: var(--fg); }
+details { margin: .8rem 0; } summary { cursor: pointer; } p.note { color: var(--note); font-size: 13px; }
 """
 
 
-def page(summary: Summary) -> str:
+@dataclasses.dataclass
+class Extras:
+    """What a report shows beside the bundle.
+
+    Attributes:
+        errors: What quantization costs in each layer.
+        weights: Histograms of integer weights.
+        previous: The difference from an earlier bundle.
+        accuracy: What `tealight eval --json` printed.
+    """
+
+    errors: list[LayerError] = dataclasses.field(default_factory=list)
+    weights: list[WeightHistogram] = dataclasses.field(default_factory=list)
+    previous: Diff | None = None
+    accuracy: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str], **known: Any) -> Extras:
+        """Returns those that come from a bundle itself, and the given ones."""
+        return cls(weights=list(weight_histograms(reader.read_bundle(path))), **known)
+
+
+def page(summary: Summary, extras: Extras | None = None) -> str:
     """Returns the page."""
+    extras = extras or Extras()
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
         "<meta name='viewport' content='width=device-width, initial-scale=1'>",
         f"<title>{_text(summary.file)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{_text(summary.file)}</h1>",
-        _cards(summary),
+        _cards(summary, extras),
         _facts(summary),
     ]
-    for program in summary.programs:
-        parts.append(_program(program, summary))
+    if extras.accuracy is not None:
+        parts.append(html_sections.accuracy(extras.accuracy))
+    if extras.previous is not None:
+        parts.append(html_sections.previous(extras.previous))
+    for i, program in enumerate(summary.programs):
+        parts.append(_program(program, summary, extras.errors if i == 0 else []))
+    if extras.weights:
+        parts.append(html_sections.weights(extras.weights, extras.errors))
     if summary.notes:
         notes = "".join(f"<li>{_text(f'{n}: ' if n else '')}{_text(t)}</li>" for n, t in summary.notes)
         parts.append(f"<h2>Notes of the compiler</h2><ul>{notes}</ul>")
@@ -52,7 +112,7 @@ def _text(text: str) -> str:
     return html.escape(text, quote=True)
 
 
-def _cards(summary: Summary) -> str:
+def _cards(summary: Summary, extras: Extras) -> str:
     first = summary.programs[0]
     times = [r.min_ns for r in first.rows if r.min_ns is not None]
     cards = [
@@ -64,6 +124,8 @@ def _cards(summary: Summary) -> str:
     ]
     if times:
         cards.append(("time of all instructions", time_text(sum(times))))
+    outputs = {t.partition(": ")[0] for t in first.outputs}
+    cards += [(f"{e.name} against float", f"{e.sqnr_db:.1f} dB") for e in extras.errors if e.name in outputs][-1:]
     return "<div class='cards'>" + "".join(f"<div class='card'>{k}<b>{_text(v)}</b></div>" for k, v in cards) + "</div>"
 
 
@@ -77,10 +139,10 @@ def _facts(summary: Summary) -> str:
 
 def _pairs(rows: Sequence[tuple[str, str]]) -> str:
     cells = "".join(f"<tr><th>{_text(k)}</th><td>{_text(v)}</td></tr>" for k, v in rows)
-    return f"<table>{cells}</table>" if cells else ""
+    return f"<table class=pairs>{cells}</table>" if cells else ""
 
 
-def _program(program: ProgramSummary, summary: Summary) -> str:
+def _program(program: ProgramSummary, summary: Summary, errors: Sequence[LayerError]) -> str:
     kind = "Entry point" if program.is_entry else "Body"
     rows = [("input", t) for t in program.inputs] + [("output", t) for t in program.outputs]
     rows += memory_rows(program, summary if program.is_entry else None)
@@ -89,8 +151,10 @@ def _program(program: ProgramSummary, summary: Summary) -> str:
         parts.append("<h2>Memory plan</h2>" + memory_picture(program))
     if any(r.min_ns is not None for r in program.rows):
         parts.append("<h2>Time per instruction</h2>" + time_picture(program.rows))
+    if errors:
+        parts.append(html_sections.errors(errors))
     parts.append("<h2>By op</h2>" + _totals(program.rows))
-    parts.append("<h2>Instructions</h2>" + _instructions(program.rows))
+    parts.append("<h2>Graph</h2>" + _instructions(program.rows, errors))
     return "\n".join(parts)
 
 
@@ -142,8 +206,8 @@ def time_picture(rows: Sequence[Row]) -> str:
 
 def colour(op: str) -> str:
     """Returns a colour for an op, the same on every host."""
-    hue = sum(ord(c) * (i + 7) for i, c in enumerate(op)) * 47 % 360
-    return f"hsl({hue} 55% 58%)"
+    hue = zlib.crc32(op.encode()) % 360
+    return f"hsl({hue} 55% var(--l))"
 
 
 def _totals(rows: Sequence[Row]) -> str:
@@ -153,27 +217,41 @@ def _totals(rows: Sequence[Row]) -> str:
         numbers = (str(t.count), count_text(t.macs), size_text(t.weight_bytes), time_text(t.min_ns))
         swatch = f"<td style='background:{colour(t.op)};width:1rem'></td>"
         lines.append(f"<tr>{swatch}<td>{_text(t.op)}</td>{''.join(f'<td class=n>{n}</td>' for n in numbers)}</tr>")
-    return f"<table>{''.join(lines)}</table>"
+    return f"<div class=wide><table>{''.join(lines)}</table></div>"
 
 
-def _instructions(rows: Sequence[Row]) -> str:
-    timed = any(r.min_ns is not None for r in rows)
-    head = ["#", "op", "does", "result", "weights", "activations", "MACs", "on", *(["time"] if timed else []), "node"]
-    numeric = {"#", "weights", "activations", "MACs", "time"}
+def _instructions(rows: Sequence[Row], errors: Sequence[LayerError]) -> str:
+    """Returns the graph and the table of instructions in one: a mark and lines for values on the left of each row."""
+    error = {e.instruction: e for e in errors}
+    most = max((r.min_ns or 0 for r in rows), default=0)
+    head = ["", "#", "op", "does", "result", "weights", "activations", "MACs", "on"]
+    head += (["time"] if most else []) + (["alone", "whole"] if error else []) + ["node"]
+    numeric = {"#", "weights", "activations", "MACs", "time", "alone", "whole"}
     lines = ["<tr>" + "".join(f"<th{' class=n' if h in numeric else ''}>{h}</th>" for h in head) + "</tr>"]
-    for r in rows:
-        cells = {
-            "#": str(r.index), "op": r.op, "does": r.fused, "result": " ".join(r.outputs),
-            "weights": size_text(r.weight_bytes) if r.weight_bytes else "",
-            "activations": size_text(r.activation_bytes),
-            "MACs": count_text(r.macs), "on": r.placement, "time": time_text(r.min_ns), "node": r.name,
-        }  # fmt: skip
-        lines.append(
-            "<tr>"
-            + "".join(
-                f"<td{' class=n' if h in numeric else ' class=name' if h == 'node' else ''}>{_text(cells[h])}</td>"
-                for h in head
-            )
-            + "</tr>"
-        )
-    return "<table>" + "".join(lines) + "</table>"
+    steps = graph_picture.steps(rows)
+    wide = graph_picture.width(steps)
+    for r, step in zip(rows, steps, strict=True):
+        mark = graph_picture.svg(step, colour(r.op), f"{r.index} {r.op} {r.name}", wide)
+        cells = [f"<td class=g>{mark}</td>", _cell(str(r.index), "n"), _cell(r.op), _cell(r.fused)]
+        cells += [_cell(" ".join(r.outputs)), _cell(size_text(r.weight_bytes) if r.weight_bytes else "", "n")]
+        cells += [_cell(size_text(r.activation_bytes), "n"), _cell(count_text(r.macs), "n"), _cell(r.placement)]
+        if most:
+            cells.append(_cell(time_text(r.min_ns), "n m", (r.min_ns or 0) / most))
+        if error:
+            cells += _error_cells(error.get(r.index))
+        lines.append(f"<tr>{''.join(cells)}<td class=name title='{_text(r.name)}'>{_text(r.name)}</td></tr>")
+    return f"<div class=wide><table class=steps>{''.join(lines)}</table></div>"
+
+
+def _cell(text: str, kind: str = "", part: float = 0.0) -> str:
+    style = f" style='--w:{100 * min(max(part, 0.0), 1.0):.1f}%'" if part > 0 else ""
+    named = f" class='{kind}'" if kind else ""
+    return f"<td{named}{style}>{_text(text)}</td>"
+
+
+def _error_cells(e: LayerError | None) -> list[str]:
+    values = (None, None) if e is None else (e.local_db, e.sqnr_db)
+    return [
+        _cell("" if db is None else f"{db:.1f} dB", f"n m {level(db)}".strip(), 0.0 if db is None else db / FULL_DB)
+        for db in values
+    ]

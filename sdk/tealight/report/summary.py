@@ -32,6 +32,8 @@ class Row:
         macs: Multiply-accumulates of one run; None where shapes are open.
         placement: Backend.
         min_ns: Shortest measured time; None when it was not measured.
+        reads: Tensors of the program that it reads and that are not constant, each once.
+        makes: Tensors that it computes.
     """
 
     index: int
@@ -45,6 +47,8 @@ class Row:
     macs: int | None
     placement: str
     min_ns: int | None = None
+    reads: list[int] = dataclasses.field(default_factory=list)
+    makes: list[int] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -176,6 +180,8 @@ def _row(bundle: Bundle, program: Program, index: int, step: Instruction) -> Row
         activation_bytes=sum(t.nbytes for t in types) if static else None,
         macs=_macs(program, step) if static else None,
         placement=step.backend,
+        reads=list(dict.fromkeys(i for i in step.inputs if i >= 0 and program.tensors[i].constant < 0)),
+        makes=[i for i in step.outputs if i >= 0],
     )
 
 
@@ -187,11 +193,19 @@ def _macs(program: Program, step: Instruction) -> int:
     return int(ops.get(step.op).macs(node))
 
 
+#: Ops whose operand 5 is a table that every result goes through.
+_WITH_TABLE = ("q_conv2d", "q_depthwise_conv2d", "q_fully_connected", "q_conv_transpose2d")
+
+
 def fused_text(step: Instruction) -> str:
     """Returns what an instruction does beside its op: "+ residual, relu", "3 steps: mul exp add"."""
     parts = []
     if step.op in ("conv2d", "depthwise_conv2d", "fully_connected") and len(step.inputs) > 3 and step.inputs[3] >= 0:
         parts.append("residual")
+    if step.attrs.get("residual_add"):
+        parts.append("residual")
+    if step.op in _WITH_TABLE and len(step.inputs) > 5 and step.inputs[5] >= 0:
+        parts.append("table")
     activation = step.attrs.get("activation") or {}
     if activation.get("kind", "identity") != "identity":
         parts.append(function_text(activation))

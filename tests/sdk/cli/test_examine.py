@@ -69,3 +69,23 @@ def test_diff(folder, capsys):
     text = run(capsys, "diff", folder / "float.tea", folder / "q.tea")
     assert "static_wi8_ai8" in text and "instructions are the same" in text
     assert "the same instructions and weights" in run(capsys, "diff", folder / "q.tea", folder / "q.tea")
+
+
+def test_report(folder, capsys, native):
+    accuracy = {"data": "set", "samples": 1, "rows": []}
+    (folder / "eval.json").write_text(json.dumps(accuracy))
+    done = json.loads(run(
+        capsys, "report", folder / "q.tea", folder / "x.npy", "--model", folder / "m.onnx", "--against",
+        folder / "float.tea", "--accuracy", folder / "eval.json", "--json",
+    ))  # fmt: skip
+    page = (folder / "q.html").read_text(encoding="utf-8")
+    assert done["bytes"] == len(page.encode()) and done["errors"] > 3
+    for title in ("Error per instruction", "Time per instruction", "Weights per channel", "Accuracy", "Against float"):
+        assert f"<h2>{title}" in page
+
+
+@pytest.mark.parametrize(("content", "message"), [("nonsense", "Expecting value"), ("[1]", "no 'rows'")])
+def test_report_refuses_other_accuracy(folder, capsys, content, message):
+    (folder / "bad.json").write_text(content)
+    assert cli.main(["report", str(folder / "q.tea"), "--accuracy", str(folder / "bad.json")]) == 1
+    assert message in capsys.readouterr().err

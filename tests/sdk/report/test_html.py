@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTML page: complete, self-contained, escaped."""
+"""The HTML page: complete, self-contained, escaped; and in a real browser, light and dark."""
 
 import html.parser
+import re
+import shutil
+import subprocess
 
+import numpy as np
+import pytest
 from graph_builder import Build
+from PIL import Image
 
 from tealight.bundle import writer
+from tealight.emulator.layer_errors import LayerError
 from tealight.lower.emit import emit
 from tealight.report import html as report
+from tealight.report.diff import diff
 from tealight.report.summary import summarize
 
 
 class Checker(html.parser.HTMLParser):
     """Collects tags that open and never close, and links."""
 
-    VOID = ("meta", "rect", "br", "!doctype")
+    VOID = ("meta", "rect", "br", "img", "path", "polyline", "!doctype")
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,3 +69,67 @@ def test_times_get_a_picture(tmp_path):
 
 def test_same_bundle_same_page(tmp_path):
     assert report.page(summary(tmp_path)) == report.page(summary(tmp_path))
+
+
+def whole(tmp_path) -> str:
+    """Returns a page with every section."""
+    s = summary(tmp_path)
+    for row in s.programs[0].rows:
+        row.min_ns = 1000
+    b = Build()
+    operands = [b.const(np.full((5, 8), 9), np.int8), b.const(np.zeros(5), np.int32), b.const(np.ones(5))]
+    x = b("quantize", b.input(1, 8), b.const(1.0), b.const(0, np.int8), to=4, axis=0)
+    output = {"zero_point": 0, "lo": -128, "hi": 127, "wide": False}
+    b.graph.outputs = [b("q_fully_connected", x, *operands, x_zero_point=0, weight_zero_point=0, output=output)]
+    writer.write(tmp_path / "q.tea", writer.to_bytes(emit(b.graph).bundle))
+    errors = [
+        LayerError(i, "conv2d", "n", f"a value with a rather long name {i}" * 3, (1, 8, 8, 5), 0.1, 0, 30.0 - 20 * i,
+                   35.0 - 20 * i, 0.99, 0.1, 1.0, 0.0, 0, 5)
+        for i in range(len(s.programs[0].rows))
+    ]  # fmt: skip
+    row = {"model": "m", "recipe": "float32", "engine": "native", "file_bytes": 1, "median_ns": None,
+           "samples": 5, "figures": {"top1": 0.5}, "drop": 0.0}  # fmt: skip
+    accuracy = {"data": "set", "samples": 5, "rows": [row]}
+    previous = diff(tmp_path / "m.tea", tmp_path / "q.tea")
+    return report.page(s, report.Extras.of(tmp_path / "q.tea", errors=errors, previous=previous, accuracy=accuracy))
+
+
+def test_every_section_is_there_and_nothing_is_loaded(tmp_path):
+    page = whole(tmp_path)
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == [] and all(link.startswith("data:image/png") for link in checker.links) and checker.links
+    for title in ("Accuracy", "Against m.tea", "Memory plan", "Time per instruction", "Error per instruction", "Graph",
+                  "Weights per channel"):  # fmt: skip
+        assert f"<h2>{title}" in page
+    assert not re.search(r"https?://|@import|url\(", page)
+
+
+def chromium(*arguments: str) -> str:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("chromium not installed")
+    command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    command += ["--window-size=1280,1600", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_in_a_browser_light_and_dark(tmp_path):
+    page = tmp_path / "r.html"
+    script = "<script>document.title = [document.documentElement.scrollWidth, innerWidth].join()</script>"
+    page.write_text(whole(tmp_path).replace("</body>", script + "</body>"), encoding="utf-8")
+    corners = []
+    for scheme in ("light", "dark"):
+        shot = tmp_path / f"{scheme}.png"
+        chosen = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
+        chromium(f"--user-data-dir={tmp_path / scheme}", chosen, f"--screenshot={shot}", page.as_uri())
+        pixels = np.asarray(Image.open(shot).convert("RGB"))
+        corners.append(tuple(pixels[2, 2].tolist()))
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100  # text and pictures were drawn
+    assert corners == [(255, 255, 255), (20, 23, 29)]
+    dom = chromium(f"--user-data-dir={tmp_path / 'dom'}", "--dump-dom", page.as_uri())
+    wide, window = map(int, re.search(r"<title>(\d+),(\d+)</title>", dom).groups())
+    assert wide <= window  # nothing sticks out
