@@ -2,6 +2,7 @@
 // The bodies of QElementwiseKernels over the SIMD wrapper; see qelementwise.h.
 #include "base/simd/vec.h"
 #include "kernels/qelementwise/lut.h"
+#include "kernels/qelementwise/pairs.h"
 #include "kernels/qelementwise/qelementwise.h"
 
 namespace tealight {
@@ -98,7 +99,8 @@ void Lut(const uint8_t* table, uint8_t flip, size_t n, const uint8_t* x, uint8_t
 
 // y = f(a, b); an operand that is not `each` is one value for the whole row.
 template <bool a_each, bool b_each, typename F>
-void MapRow(size_t n, const int8_t* a, const int8_t* b, int8_t* y, const F& f) {
+TL_INLINE void MapRow(size_t n, const int8_t* a, const int8_t* b, int8_t* y, const F& f) {
+  if (n == 0) return;
   const I32 a0 = SplatI32(*a), b0 = SplatI32(*b);
   size_t i = 0;
   for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
@@ -116,37 +118,65 @@ void MapRow(size_t n, const int8_t* a, const int8_t* b, int8_t* y, const F& f) {
     StoreInt8Partial(y + i, f(p, q), n - i);
   }
 }
-template <typename F>
-void MapRows(size_t rows, size_t n, Int8Operand a, Int8Operand b, int8_t* y, const F& f) {
+// Calls row.Run<a_each, b_each>(n, a, b, y) for each row.
+template <typename Row>
+void ForEachRow(size_t rows, size_t n, Int8Operand a, Int8Operand b, int8_t* y, const Row& row) {
   if (n == 0) return;
   for (size_t r = 0; r < rows; ++r, a.data += a.row, b.data += b.row, y += n) {
     if (a.col != 0 && b.col != 0) {
-      MapRow<true, true>(n, a.data, b.data, y, f);
+      row.template Run<true, true>(n, a.data, b.data, y);
     } else if (a.col != 0) {
-      MapRow<true, false>(n, a.data, b.data, y, f);
+      row.template Run<true, false>(n, a.data, b.data, y);
     } else if (b.col != 0) {
-      MapRow<false, true>(n, a.data, b.data, y, f);
+      row.template Run<false, true>(n, a.data, b.data, y);
     } else {
-      MapRow<false, false>(n, a.data, b.data, y, f);
+      row.template Run<false, false>(n, a.data, b.data, y);
     }
   }
 }
 
+struct AddRow {
+  const RescaledAdd& add;
+  RescaledAddVectors v;
+  bool fits;
+
+  template <bool a_each, bool b_each>
+  void Run(size_t n, const int8_t* a, const int8_t* b, int8_t* y) const {
+    const size_t done = fits ? AddVectors<a_each, b_each>(n, a, b, add, y) : 0;
+    const RescaledAddVectors vectors = v;
+    MapRow<a_each, b_each>(n - done, a + (a_each ? done : 0), b + (b_each ? done : 0), y + done,
+                           [=](I32 p, I32 q) { return AddRescaled(p, q, vectors); });
+  }
+};
+
+template <bool wide>
+struct MulRow {
+  const RescaledMul& mul;
+  RequantizeVectors v;
+  bool fits;
+
+  template <bool a_each, bool b_each>
+  void Run(size_t n, const int8_t* a, const int8_t* b, int8_t* y) const {
+    const size_t done = fits ? MulVectors<a_each, b_each>(n, a, b, mul, y) : 0;
+    const RequantizeVectors vectors = v;
+    const I32 a_zero = SplatI32(mul.a_zero_point), b_zero = SplatI32(mul.b_zero_point);
+    const F32 scale = Splat(mul.scale);
+    MapRow<a_each, b_each>(n - done, a + (a_each ? done : 0), b + (b_each ? done : 0), y + done, [=](I32 p, I32 q) {
+      return Requantize<wide>(Mul(Sub(p, a_zero), Sub(q, b_zero)), scale, vectors);
+    });
+  }
+};
+
 void AddRows(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledAdd& add, int8_t* y) {
-  const RescaledAddVectors v = SplatRescaledAdd(add);
-  MapRows(rows, n, a, b, y, [=](I32 p, I32 q) { return AddRescaled(p, q, v); });
+  ForEachRow(rows, n, a, b, y, AddRow{add, SplatRescaledAdd(add), FitsInt16(add)});
 }
 
 void MulRows(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledMul& mul, int8_t* y) {
   const RequantizeVectors v = SplatRequantization(mul.output);
-  const I32 a_zero = SplatI32(mul.a_zero_point), b_zero = SplatI32(mul.b_zero_point);
-  const F32 scale = Splat(mul.scale);
-  // Below 2^16: exact in float32 too, but most paths multiply integers at least as fast.
-  const auto product = [=](I32 p, I32 q) { return Mul(Sub(p, a_zero), Sub(q, b_zero)); };
   if (mul.output.wide) {
-    MapRows(rows, n, a, b, y, [=](I32 p, I32 q) { return Requantize<true>(product(p, q), scale, v); });
+    ForEachRow(rows, n, a, b, y, MulRow<true>{mul, v, false});
   } else {
-    MapRows(rows, n, a, b, y, [=](I32 p, I32 q) { return Requantize<false>(product(p, q), scale, v); });
+    ForEachRow(rows, n, a, b, y, MulRow<false>{mul, v, FitsInt16(mul)});
   }
 }
 

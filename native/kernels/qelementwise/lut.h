@@ -84,6 +84,16 @@ TL_INLINE size_t LutVectors(const uint8_t* table, uint8_t flip, size_t n, const 
   const uint8x16_t f0 = vdupq_n_u8(flip), f1 = vdupq_n_u8(flip ^ 0x40);
   const uint8x16_t f2 = vdupq_n_u8(flip ^ 0x80), f3 = vdupq_n_u8(flip ^ 0xc0);
   size_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    const uint8x16_t u = vld1q_u8(x + i), v = vld1q_u8(x + i + 16);
+    uint8x16_t p = vqtbl4q_u8(t0, veorq_u8(u, f0)), q = vqtbl4q_u8(t0, veorq_u8(v, f0));
+    p = vqtbx4q_u8(p, t1, veorq_u8(u, f1));
+    q = vqtbx4q_u8(q, t1, veorq_u8(v, f1));
+    p = vqtbx4q_u8(p, t2, veorq_u8(u, f2));
+    q = vqtbx4q_u8(q, t2, veorq_u8(v, f2));
+    vst1q_u8(y + i, vqtbx4q_u8(p, t3, veorq_u8(u, f3)));
+    vst1q_u8(y + i + 16, vqtbx4q_u8(q, t3, veorq_u8(v, f3)));
+  }
   for (; i + 16 <= n; i += 16) {
     const uint8x16_t at = vld1q_u8(x + i);
     uint8x16_t r = vqtbl4q_u8(t0, veorq_u8(at, f0));
