@@ -16,7 +16,7 @@ from typing import Any
 
 from tealight.emulator.types import TensorInfo
 from tealight.errors import QuantizeError
-from tealight.ir.graph import Graph, Value
+from tealight.ir.graph import Graph, Node, Value
 from tealight.ir.verify import verify
 from tealight.passes import pipeline
 from tealight.passes._manager import Options, Pass, PassResult, graphs_of, run_passes
@@ -35,7 +35,7 @@ from tealight.quant.edges import quantize_edges
 from tealight.quant.gptq import collect, takes_moments
 from tealight.quant.integerize import integerize
 from tealight.quant.methods import SAMPLES, after_calibration, before_calibration, chosen_methods, tunes
-from tealight.quant.plan import Plan, make_plan
+from tealight.quant.plan import Plan, kept_float, make_plan
 from tealight.quant.recipe import STATIC, Recipe, Settings
 from tealight.quant.weights import WEIGHT_RECIPES, WeightFormat, int4_layers
 
@@ -80,14 +80,14 @@ class Applied:
         notes: (node, text).
         calibration_sha256: Digest of the calibration data; empty where none was used.
         methods: How many layers each accuracy method changed.
-        planned_float: Names of nodes that the plan leaves in float, which needs no note for each.
+        kept_float: Nodes that the plan leaves in float.
     """
 
     passes: list[PassResult]
     notes: list[tuple[str, str]]
     calibration_sha256: str = ""
     methods: dict[str, int] = dataclasses.field(default_factory=dict)
-    planned_float: set[str] = dataclasses.field(default_factory=set)
+    kept_float: set[Node] = dataclasses.field(default_factory=set)
 
 
 def apply(
@@ -124,7 +124,7 @@ def apply(
             quantize_static(graph, recipe, data, applied, progress)
     if progress is not None:
         progress("integerize", 0, 1)
-    applied.notes += [(name, text) for name, text in integerize(graph) if name not in applied.planned_float]
+    applied.notes += integerize(graph, applied.kept_float)
     applied.passes += run_passes(graph, _LATE, chosen, progress)
     recipe.check([*seen, graph])
     store_weights(graph, recipe, data, applied, progress)
@@ -190,7 +190,7 @@ def quantize_static(
         rounding, count = after_calibration(graph, methods, plan, settings, parameters, samples)
         applied.methods |= {name: count for name in ("adaround", "bias_correction") if name in methods and count}
     _note_stream(plan, applied)
-    applied.planned_float = {n.name for n in graph.nodes if n not in plan.nodes}
+    applied.kept_float = kept_float(graph, plan)
     rewrite.insert(graph, plan, settings, found.statistics, rounding)
     verify(graph)
 

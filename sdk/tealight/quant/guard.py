@@ -21,7 +21,7 @@ from tealight.quant import rewrite
 from tealight.quant.calibrate import Runner
 from tealight.quant.integerize import integerize
 from tealight.quant.observers import Statistics
-from tealight.quant.plan import LAYERS, make_plan
+from tealight.quant.plan import LAYERS, kept_float, make_plan
 from tealight.quant.recipe import FLOAT32, Settings
 
 #: Calibration runs that are compared, at most.
@@ -153,8 +153,9 @@ class _Judge:
             if not unknown:
                 break
             broken |= unknown
+        keep = kept_float(copy, plan)
         rewrite.insert(copy, plan, settings, self.statistics)
-        integerize(copy)
+        integerize(copy, keep)
         found = self._run(copy)
         cosines = [[_cosine(a, b) for a, b in zip(x, y, strict=True)] for x, y in zip(found, self.wanted, strict=True)]
         quartiles: list[float] = [sorted(own)[(len(own) - 1) // 4] for own in zip(*cosines, strict=True)]

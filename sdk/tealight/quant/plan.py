@@ -41,6 +41,11 @@ class Plan:
     stream: list[Node] = dataclasses.field(default_factory=list)
 
 
+def kept_float(graph: Graph, plan: Plan) -> set[Node]:
+    """Returns the nodes that a plan leaves in float, though their neighbours may be integer."""
+    return {n for n in graph.nodes if n not in plan.nodes and n.op not in MOVES}
+
+
 def make_plan(graph: Graph, settings: Mapping[Node, Settings], broken: set[Value] | None = None) -> Plan:
     """Returns the plan for a graph without fused activations and residuals.
 

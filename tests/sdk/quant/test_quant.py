@@ -100,6 +100,19 @@ def test_skipped_node_stays_float(native: None) -> None:
     assert [n.op for n in graph.nodes].count("fully_connected") == 1
 
 
+def test_skip_holds_between_integer_nodes(native: None) -> None:
+    b = Build()
+    b.spread = 0.2
+    x = b.unary("silu", b.dense(b.input(4, 32), 24))
+    b.graph.outputs = [b.dense(b("softmax", b.dense(x, 24)), 10)]
+    rules = [{"op": "softmax", "skip": True}, {"op": "unary", "skip": True}]
+    applied = quantized(b.graph, rows(2, 4, 32), recipes.load({"recipe": "static_wi8_ai8", "rule": rules}))
+    names = [n.op for n in b.graph.nodes]
+    assert "softmax" in names and "unary" in names and names.count("q_fully_connected") == 3
+    assert "q_softmax" not in names and "lut" not in names
+    assert not any("softmax" in text for _, text in applied.notes)
+
+
 def test_rule_for_nothing_is_an_error(native: None) -> None:
     rule = recipes.load({"recipe": "static_wi8_ai8", "rule": [{"name": "third", "skip": True}]})
     with pytest.raises(QuantizeError, match="matches no node"):

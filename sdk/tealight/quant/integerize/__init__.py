@@ -8,7 +8,7 @@ and is named in the notes with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from tealight.ir.graph import Graph, Node
 from tealight.ir.verify import verify
@@ -41,11 +41,12 @@ REWRITES: dict[str, Rewrite] = {
 }
 
 
-def integerize(graph: Graph) -> list[tuple[str, str]]:
+def integerize(graph: Graph, keep: Collection[Node] = ()) -> list[tuple[str, str]]:
     """Rewrites a graph and the bodies inside it in place.
 
     Args:
         graph: After the passes that find layers, before those that fuse residuals, activations and loops.
+        keep: Nodes that shall stay float, without a note.
 
     Returns:
         (node, reason) of each node between quantize and dequantize nodes that stays float.
@@ -53,22 +54,22 @@ def integerize(graph: Graph) -> list[tuple[str, str]]:
     notes: list[tuple[str, str]] = []
     for body in list(graphs_of(graph)):
         if any(n.op in ("quantize", "dequantize") for n in body.nodes):
-            notes += _integerize(body)
+            notes += _integerize(body, frozenset(keep))
     verify(graph)
     return notes
 
 
-def _integerize(graph: Graph) -> list[tuple[str, str]]:
+def _integerize(graph: Graph, keep: frozenset[Node]) -> list[tuple[str, str]]:
     options = Options()
     merge_common_subexpressions(graph, options)
     context = Context(graph)
     edges.signed(context.editor)
     remove_dead_code(graph, options)
-    context = Context(graph)
+    context = Context(graph, keep)
     reasons: dict[Node, str] = {}
     for node in context.editor.nodes():
         rewrite = _quantize if node.op == "quantize" else REWRITES.get(node.op)
-        if rewrite is None or not (node.op == "quantize" or _has_integers(node)):
+        if rewrite is None or node in keep or not (node.op == "quantize" or _has_integers(node)):
             continue
         try:
             rewrite(context, node)
@@ -87,7 +88,7 @@ def _integerize(graph: Graph) -> list[tuple[str, str]]:
         context = Context(graph)
         cleanup(context)
     remove_dead_code(graph, options)
-    return _notes(graph, reasons)
+    return [(n.name, f"stays float32: {why}") for n, why in _left(graph, reasons) if n not in keep]
 
 
 def _quantize(context: Context, node: Node) -> None:
@@ -99,7 +100,7 @@ def _has_integers(node: Node) -> bool:
     return any(quantized(v) is not None for v in node.inputs)
 
 
-def _notes(graph: Graph, reasons: dict[Node, str]) -> list[tuple[str, str]]:
+def _left(graph: Graph, reasons: dict[Node, str]) -> list[tuple[Node, str]]:
     """Returns why layers, and nodes between a dequantize and a quantize node, stayed float.
 
     Other nodes behind the last integers are float because nothing asked for more.
@@ -116,5 +117,5 @@ def _notes(graph: Graph, reasons: dict[Node, str]) -> list[tuple[str, str]]:
         last = any(u.op == "quantize" for v in node.outputs if v is not None for u in users[v])
         if node.op not in ("quantize", "dequantize") and (read or (last and node in reasons)):
             why = reasons.get(node) or f"there is no integer form of {node.op}"
-            notes.append((node.name, f"stays float32: {why}"))
+            notes.append((node, why))
     return notes

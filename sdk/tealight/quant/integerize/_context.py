@@ -86,11 +86,13 @@ class Context:
     Attributes:
         graph: The graph.
         editor: Its editor.
+        keep: Nodes that shall stay float.
         notes: (node, reason) of what stays float.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, keep: frozenset[Node] = frozenset()) -> None:
         self.graph = graph
+        self.keep = keep
         self.editor = Editor(graph)
         self.notes: list[tuple[str, str]] = []
 

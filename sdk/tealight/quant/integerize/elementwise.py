@@ -75,7 +75,7 @@ def table(context: Context, node: Node) -> bool:
     if last is None or last.producer is None or last.producer.op not in _POINTWISE:
         return False
     nodes = _expression(last)
-    if nodes is None:
+    if nodes is None or any(n in context.keep for n in nodes):
         return False
     source = next(v for n in nodes for v in n.inputs if quantized(v) is not None)
     x = quantized(source)
