@@ -105,6 +105,14 @@ def test_refused_forms_say_why() -> None:
         imported(Case("GATHER", [f(4, 6), c([3])], [f(1, 6)], 23, {"axis": 0, "batch_dims": 1}).model())
 
 
+def test_sizes_that_cannot_be_are_refused_before_they_cost_time() -> None:
+    with pytest.raises(UnsupportedOpError, match="one for each index"):
+        imported(Case("UNPACK", [f(2, 1 << 24)], [f(2)], 64, {"num": 1, "axis": 1}).model())
+    pads = c([[0, 0], [0, 1 << 30]])
+    with pytest.raises(UnsupportedOpError, match="at most 3"):
+        imported(Case("MIRROR_PAD", [f(2, 3), pads], [f(2, 3)], 77, {"mode": 1}).model())
+
+
 def test_a_missing_file_is_named(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ImportModelError, match="nothing"):
         tflite.load(tmp_path / "nothing.tflite")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +17,9 @@ from tealight.frontends.tflite.context import Emitter, OperatorContext
 from tealight.frontends.tflite.reader import Model, Operator, Tensor
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import DType, TensorType
+
+#: Elements of a tensor that keeps its value; more is a damaged shape.
+_MAX_VARIABLE = 1 << 24
 
 
 def load(
@@ -148,7 +152,7 @@ class Importer:
                 f"tensor '{tensor.name}' is stored sparsely, expected dense", "export it without sparsity"
             )
         data = tensor.data
-        if data is None and tensor.is_variable:
+        if data is None and tensor.is_variable and math.prod(tensor.shape) <= _MAX_VARIABLE:
             data = np.full(tensor.shape, _zero_of(tensor), tensor.dtype.numpy)
         if data is None and 0 in tensor.shape:
             data = np.zeros(tensor.shape, tensor.dtype.numpy)

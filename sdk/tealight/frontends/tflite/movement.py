@@ -13,6 +13,8 @@ from tealight.frontends.tflite.registry import converts
 from tealight.ir.graph import Value
 
 _END = 2**31 - 1
+#: Elements of a dim that is mirrored by a list of indices.
+_MOST_MIRRORED = 1 << 20
 
 
 @converts("RESHAPE")
@@ -82,6 +84,8 @@ def unpack(c: OperatorContext) -> list[Value]:
     x = _all_moved(c, 0)
     dims = c.dims(x, "the operand")
     axis = int(c.option("axis")) % len(dims)
+    if dims[axis] != len(c.results):
+        raise RefusedError(f"{len(c.results)} results for {list(dims)} along dim {axis}, expected one for each index")
     parts = _split(c, x, axis, [1] * dims[axis])
     return [c.reshape(p, [*dims[:axis], *dims[axis + 1 :]]) for p in parts]
 
@@ -248,6 +252,9 @@ def mirror_pad(c: OperatorContext) -> Value:
         return c.add("pad", [x, c.int64s([int(p) for p in pads.T.reshape(-1)])], {"mode": "reflect"})
     for axis, (before, after) in enumerate(pads.tolist()):
         size = c.dims(x, "the operand")[axis]
+        if not (0 <= before <= size and 0 <= after <= size <= _MOST_MIRRORED):
+            most = min(size, _MOST_MIRRORED)
+            raise RefusedError(f"paddings {before} and {after} of {size} elements, expected at most {most}")
         index = np.arange(-before, size + after) % (2 * size)
         if before or after:
             picked = np.where(index < size, index, 2 * size - 1 - index)
