@@ -162,16 +162,27 @@ void Sums(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdi
   General(args, row_begin, row_end, c_begin, c_end);
 }
 
+// Rows whose input stays in the second-level cache while block after block of channels reads it.
+ptrdiff_t RowsAtOnce(const QDwconvArgs& args) {
+  constexpr ptrdiff_t kBytes = 128 * 1024;
+  const ptrdiff_t row = args.w * args.c * args.sh, rows = row == 0 ? kBytes : kBytes / row;
+  return rows < 8 ? 8 : rows / 2 * 2;
+}
+
 template <bool kInOrder>
 void Run(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end) {
-  Sums(args, row_begin, row_end, c_begin, c_end, kInOrder);
-  if (args.table == nullptr && args.residual == nullptr) return;
-  if (c_begin == 0 && c_end == args.c) {
-    Finish(args, row_begin * args.ow * args.c, static_cast<size_t>((row_end - row_begin) * args.ow * args.c));
-    return;
-  }
-  for (ptrdiff_t pixel = row_begin * args.ow; pixel < row_end * args.ow; ++pixel) {
-    Finish(args, pixel * args.c + c_begin, static_cast<size_t>(c_end - c_begin));
+  const ptrdiff_t step = RowsAtOnce(args);
+  for (ptrdiff_t row = row_begin; row < row_end; row += step) {
+    const ptrdiff_t end = row_end - row < step ? row_end : row + step;
+    Sums(args, row, end, c_begin, c_end, kInOrder);
+    if (args.table == nullptr && args.residual == nullptr) continue;
+    if (c_begin == 0 && c_end == args.c) {
+      Finish(args, row * args.ow * args.c, static_cast<size_t>((end - row) * args.ow * args.c));
+      continue;
+    }
+    for (ptrdiff_t pixel = row * args.ow; pixel < end * args.ow; ++pixel) {
+      Finish(args, pixel * args.c + c_begin, static_cast<size_t>(c_end - c_begin));
+    }
   }
 }
 
