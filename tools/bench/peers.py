@@ -3,12 +3,13 @@
 
     python tools/bench/zoo.py FOLDER                 # once: the models, as ONNX with inputs and answers
     python tools/bench/peers.py FOLDER               # converts for every runtime (kept in FOLDER/peers), then measures
-    python tools/bench/peers.py FOLDER --models mobilenet --runtimes tealight,ncnn --threads 1,2
+    python tools/bench/peers.py FOLDER --models mobilenet --runtimes tealight,ncnn --threads 1,2 --dtype int8
 
 Every runtime is a process of its own; all are alive together and take turns (round-robin, the order rotates), so that
 all see the same drift of a shared machine. Timed: NumPy arrays in, inference, outputs readable. A runtime whose output
-has a cosine below 0.999 against PyTorch is shown but never counts as best. FOLDER may be any zoo with a models.json of
-the same form; --definitions names the Python file that builds its modules (build(name)).
+has a cosine below 0.999 against PyTorch (int8: below 0.9, or 0.15 below the best runtime's on models that nobody
+quantizes well) is shown but never counts as best. --dtype int8 is static quantization, int8d dynamic. FOLDER may be
+any zoo with a models.json of the same form; --definitions names the Python file that builds its modules (build(name)).
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from runtimes import RUNTIMES
+from runtimes import RUNTIMES, artifact
 
 HERE = pathlib.Path(__file__).parent
-MIN_COSINE = 0.999
+#: Least cosine against PyTorch of a row that counts; see usable().
+MIN_COSINE = {"float32": 0.999, "int8": 0.9, "int8d": 0.9}
+BEHIND_BEST = 0.15
 
 
 class Worker:
@@ -82,9 +85,11 @@ class Worker:
         return self.result
 
 
-def convert(zoo: pathlib.Path, model: str, row: dict[str, Any], runtime: str, definitions: str) -> str | None:
+def convert(
+    zoo: pathlib.Path, model: str, row: dict[str, Any], runtime: str, definitions: str, dtype: str
+) -> str | None:
     """Converts in a process of its own; returns an error message or None. Finished conversions are kept."""
-    path = artifact(zoo, model, runtime)
+    path = artifact(zoo, model, runtime, dtype)
     failed = path.with_suffix(".failed")
     if path.exists() and runtime != "tealight":
         return None
@@ -93,10 +98,11 @@ def convert(zoo: pathlib.Path, model: str, row: dict[str, Any], runtime: str, de
     path.parent.mkdir(parents=True, exist_ok=True)
     code = (
         "import json,pathlib,sys;sys.path.insert(0,sys.argv[1]);from runtimes import *;"
-        "z,m,r,d,o=sys.argv[2:];z=pathlib.Path(z);"
-        "RUNTIMES[r]().convert(Source(z,m,json.loads((z/'models.json').read_text())[m],d),pathlib.Path(o))"
+        "z,m,r,d,o,t=sys.argv[2:];z=pathlib.Path(z);"
+        "s=Source(z,m,json.loads((z/'models.json').read_text())[m],d);s.runtime=r;"
+        "RUNTIMES[r]().make(s,pathlib.Path(o),t)"
     )
-    command = [sys.executable, "-c", code, str(HERE), str(zoo), model, runtime, definitions, str(path)]
+    command = [sys.executable, "-c", code, str(HERE), str(zoo), model, runtime, definitions, str(path), dtype]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         error = "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
@@ -107,19 +113,14 @@ def convert(zoo: pathlib.Path, model: str, row: dict[str, Any], runtime: str, de
     return error or None
 
 
-def artifact(zoo: pathlib.Path, model: str, runtime: str) -> pathlib.Path:
-    """Returns where a converted model lies."""
-    return zoo / "peers" / runtime / f"{model}{RUNTIMES[runtime].suffix}"
-
-
 def measure(
-    zoo: pathlib.Path, model: str, runtimes: list[str], threads: int, seconds: float
+    zoo: pathlib.Path, model: str, runtimes: list[str], threads: int, seconds: float, dtype: str
 ) -> dict[str, dict[str, Any]]:
     """Measures one model on all runtimes, round-robin."""
     rows: dict[str, dict[str, Any]] = {}
     workers = []
     for runtime in runtimes:
-        worker = Worker(runtime, zoo, model, artifact(zoo, model, runtime), threads)
+        worker = Worker(runtime, zoo, model, artifact(zoo, model, runtime, dtype), threads)
         if "error" in worker.result:
             rows[runtime] = worker.close()
         else:
@@ -134,13 +135,17 @@ def measure(
     return rows | {w.runtime: w.close() for w in workers}
 
 
-def usable(row: dict[str, Any]) -> bool:
+def usable(row: dict[str, Any], rows: dict[str, dict[str, Any]], dtype: str) -> bool:
     """Whether a row counts: it ran and gave the right answer."""
-    return "median_ms" in row and row["cosine"] >= MIN_COSINE
+    limit = MIN_COSINE[dtype]
+    if dtype != "float32":
+        best = max((r["cosine"] for n, r in rows.items() if "median_ms" in r and n != "tealight"), default=1.0)
+        limit = min(limit, best - BEHIND_BEST)
+    return "median_ms" in row and row["cosine"] >= limit
 
 
 def ratio_table(
-    results: dict[str, dict[str, dict[str, Any]]], runtimes: list[str], what: str, title: str
+    results: dict[str, dict[str, dict[str, Any]]], runtimes: list[str], what: str, title: str, dtype: str
 ) -> tuple[Table, list[float]]:
     """Returns a table of one figure, and ours over the best phone runtime's per model."""
     table = Table(title=title)
@@ -150,17 +155,18 @@ def ratio_table(
     table.add_column("ours / best", justify="right")
     ratios = []
     for model, rows in results.items():
-        figures = {r: figure(row, what) for r, row in rows.items() if usable(row)}
-        best = min((v for r, v in figures.items() if r != "tealight" and RUNTIMES[r].phone), default=None)
+        figures = {r: figure(row, what) for r, row in rows.items() if usable(row, rows, dtype)}
+        pick = max if what == "cosine" else min
+        best = pick((v for r, v in figures.items() if r != "tealight" and RUNTIMES[r].phone), default=None)
         cells = []
         for runtime in runtimes:
             row = rows.get(runtime, {"error": "-"})
             value = figure(row, what) if "median_ms" in row else None
-            text = "-" if value is None else f"{value:.3g}"
+            text = "-" if value is None else f"{value:.4f}" if what == "cosine" else f"{value:.3g}"
             cells.append(
                 f"[bold]{text}[/]"
                 if value is not None and value == best
-                else text + ("" if value is None or usable(row) else " !")
+                else text + ("" if value is None or usable(row, rows, dtype) else " !")
             )
         ours = figures.get("tealight")
         if ours is not None and best is not None:
@@ -180,10 +186,13 @@ def figure(row: dict[str, Any], what: str) -> float:
         "median": lambda: row["median_ms"],
         "start": lambda: row["load_ms"] + row["first_ms"],
         "memory": lambda: row["peak_bytes"] / 1e6, "size": lambda: row["size"] / 1e6,
+        "cosine": lambda: row["cosine"],
     }[what]()  # fmt: skip
 
 
-def show(console: Console, results: dict[str, dict[str, dict[str, Any]]], runtimes: list[str], threads: int) -> None:
+def show(
+    console: Console, results: dict[str, dict[str, dict[str, Any]]], runtimes: list[str], threads: int, dtype: str
+) -> None:
     """Prints the tables of one thread count."""
     titles = {
         "median": "median latency, ms",
@@ -191,10 +200,14 @@ def show(console: Console, results: dict[str, dict[str, dict[str, Any]]], runtim
         "memory": "peak resident growth, MB",
         "size": "model file, MB",
     }
+    if dtype != "float32":
+        titles["cosine"] = "cosine against PyTorch in float32 (worst output)"
     for what, title in titles.items():
-        table, ratios = ratio_table(results, runtimes, what, f"{title}, {threads} thread{'s' if threads > 1 else ''}")
+        table, ratios = ratio_table(
+            results, runtimes, what, f"{title}, {dtype}, {threads} thread{'s' if threads > 1 else ''}", dtype
+        )
         console.print(table)
-        if ratios:
+        if ratios and what != "cosine":
             mean = math.exp(statistics.fmean(map(math.log, ratios)))
             console.print(
                 f"ours / best phone runtime: geometric mean {mean:.3f}, worst {max(ratios):.2f}, {len(ratios)} models\n"
@@ -207,6 +220,7 @@ def main() -> None:
     parser.add_argument("--models", default="")
     parser.add_argument("--runtimes", default=",".join(RUNTIMES))
     parser.add_argument("--threads", default="1")
+    parser.add_argument("--dtype", default="float32", choices=list(MIN_COSINE))
     parser.add_argument("--seconds", type=float, default=1.0, help="timed seconds per runtime, model and thread count")
     parser.add_argument("--definitions", default=str(HERE / "zoo.py"))
     parser.add_argument("--json", type=pathlib.Path, help="also write all figures here")
@@ -219,7 +233,7 @@ def main() -> None:
     errors = {}
     for model in track(models, "converting", console=console):
         for runtime in runtimes:
-            error = convert(zoo, model, rows[model], runtime, options.definitions)
+            error = convert(zoo, model, rows[model], runtime, options.definitions, options.dtype)
             if error:
                 errors[model, runtime] = error
     everything = {}
@@ -227,9 +241,9 @@ def main() -> None:
         results = {}
         for model in track(models, f"measuring, {threads} thread(s)", console=console):
             able = [r for r in runtimes if (model, r) not in errors]
-            results[model] = measure(zoo, model, able, threads, options.seconds)
+            results[model] = measure(zoo, model, able, threads, options.seconds, options.dtype)
             errors |= {(model, r): row["error"] for r, row in results[model].items() if "error" in row}
-        show(console, results, runtimes, threads)
+        show(console, results, runtimes, threads, options.dtype)
         everything[threads] = results
     for (model, runtime), error in errors.items():
         console.print(f"{runtime} on {model}: {error[:160]}", markup=False)

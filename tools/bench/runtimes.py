@@ -7,6 +7,7 @@ executorch, ncnn + pnnx, MNN, openvino.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import pathlib
 import shutil
@@ -15,6 +16,7 @@ import sys
 from typing import Any, ClassVar
 
 import numpy as np
+from quantizers import QUANTIZERS, TRANSFORMERS, run_mnn_tool
 
 Arrays = list[np.ndarray]
 
@@ -35,6 +37,15 @@ class Runtime:
     suffix: ClassVar[str]
     phone: ClassVar[bool] = True
     environment: ClassVar[dict[str, str]] = {}
+
+    def make(self, source: Source, path: pathlib.Path, dtype: str) -> None:
+        """Writes the model in float32, int8 (static) or int8d (dynamic); raises when this runtime cannot have it."""
+        if dtype == "float32":
+            self.convert(source, path)
+        elif self.name in QUANTIZERS:
+            QUANTIZERS[self.name](source, path, dtype)
+        else:
+            raise ValueError(f"{self.name} has no quantizer here")
 
     def version(self) -> str:
         """Returns the installed version."""
@@ -74,7 +85,27 @@ class Source:
         data = np.load(folder / row["data"])
         self.inputs: Arrays = [np.ascontiguousarray(data[f"in_{i}"]) for i in range(len(row["inputs"]))]
         self.refs: Arrays = [data[f"ref_{i}"] for i in range(len(row["outputs"]))]
-        self._zoo = zoo
+        self._zoo, self._folder = zoo, folder
+        samples = range(row.get("n_calib", 0))
+        self.calibration: list[Arrays] = [
+            [np.ascontiguousarray(data[f"calib_{k}_{i}"]) for i in range(len(row["inputs"]))] for k in samples
+        ]
+        self.runtime = ""  # whose model is being made
+
+    def converted(self, dtype: str) -> pathlib.Path:
+        """Returns the runtime's model that was made before."""
+        path = artifact(self._folder, self.name, self.runtime, dtype)
+        if not path.exists():
+            raise ValueError(f"no {dtype} model of {self.runtime} to start from")
+        return path
+
+    def convert_mnn(self, path: pathlib.Path, extra: list[str]) -> None:
+        """Runs MNN's converter."""
+        arguments = ["mnnconvert", "-f", "ONNX", "--modelFile", str(self.onnx), "--MNNModel", str(path)]
+        arguments += ["--bizCode", "bench", "--keepInputFormat=1", *extra]
+        if self.row["family"] in TRANSFORMERS:
+            arguments.append("--transformerFuse")
+        run_mnn_tool("mnnconvert", arguments, path)
 
     def module(self) -> tuple[Any, tuple[Any, ...]]:
         """Returns the PyTorch module and its inputs; the zoo is a Python file with build(name)."""
@@ -103,9 +134,15 @@ class Tealight(Runtime):
         return tealight.__version__
 
     def convert(self, source: Source, path: pathlib.Path) -> None:
+        self.make(source, path, "float32")
+
+    def make(self, source: Source, path: pathlib.Path, dtype: str) -> None:
         import tealight
 
-        tealight.build(str(source.onnx), str(path))
+        names = [i["name"] for i in source.row["inputs"]]
+        recipe = {"float32": "float32", "int8": "static_wi8_ai8", "int8d": "dynamic_wi8_af32"}[dtype]
+        samples = [dict(zip(names, c, strict=True)) for c in source.calibration] if dtype == "int8" else None
+        tealight.build(str(source.onnx), str(path), recipe, samples)
 
     def open(self, path: pathlib.Path, threads: int, row: dict[str, Any]) -> None:
         import tealight
@@ -176,6 +213,7 @@ class LiteRt(Runtime):
         details = {d["index"]: d for d in self.interpreter.get_input_details()}
         self.ins = [details[i] for i in self._in_order(runner._inputs)]
         self.outs = self._in_order(runner._outputs)
+        self.out_details = {d["index"]: d for d in self.interpreter.get_output_details()}
 
     @staticmethod
     def _in_order(signature: Any) -> list[int]:
@@ -184,7 +222,7 @@ class LiteRt(Runtime):
 
     def prepare(self, inputs: Arrays) -> Any:
         nhwc = [a.transpose(0, 2, 3, 1) if i in self.row["nhwc_in"] else a for i, a in enumerate(inputs)]
-        return [np.ascontiguousarray(a.astype(d["dtype"])) for a, d in zip(nhwc, self.ins, strict=True)]
+        return [np.ascontiguousarray(_as_stored(a, d)) for a, d in zip(nhwc, self.ins, strict=True)]
 
     def run(self, prepared: Any) -> Any:
         for detail, array in zip(self.ins, prepared, strict=True):
@@ -193,7 +231,21 @@ class LiteRt(Runtime):
         return [self.interpreter.get_tensor(i) for i in self.outs]
 
     def finish(self, raw: Any) -> Arrays:
-        return [y.transpose(0, 3, 1, 2) if i in self.row["nhwc_out"] else y for i, y in enumerate(raw)]
+        real = [_as_real(y, self.out_details[i]) for y, i in zip(raw, self.outs, strict=True)]
+        return [y.transpose(0, 3, 1, 2) if i in self.row["nhwc_out"] else y for i, y in enumerate(real)]
+
+
+def _as_stored(a: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    """Returns an input as the interpreter takes it; models in int8 have int8 inputs."""
+    scale, zero_point = detail["quantization"]
+    if detail["dtype"] == np.int8 and scale:
+        a = np.clip(np.rint(a / scale) + zero_point, -128, 127)
+    return a.astype(detail["dtype"])
+
+
+def _as_real(y: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    scale, zero_point = detail["quantization"]
+    return (y.astype(np.float32) - zero_point) * scale if y.dtype == np.int8 and scale else y
 
 
 class ExecuTorch(Runtime):
@@ -217,6 +269,7 @@ class ExecuTorch(Runtime):
         from executorch.extension.pybindings import portable_lib
 
         self.torch = torch
+        importlib.import_module("executorch.kernels.quantized")  # registers what XNNPACK does not take
         portable_lib._unsafe_reset_threadpool(threads)
         self.program = portable_lib._load_for_executorch(str(path))
 
@@ -314,36 +367,15 @@ class Mnn(Runtime):
     name, package, suffix = "mnn", "MNN", ".mnn"
 
     def convert(self, source: Source, path: pathlib.Path) -> None:
-        # The module is called directly: the wheel's own scripts install and contact a logging service.
-        arguments = [
-            "mnnconvert",
-            "-f",
-            "ONNX",
-            "--modelFile",
-            str(source.onnx),
-            "--MNNModel",
-            str(path),
-            "--bizCode",
-            "bench",
-            "--keepInputFormat=1",
-        ]
-        if source.row["family"] in ("transformer", "vit"):
-            arguments.append("--transformerFuse")
-        log = subprocess.run(
-            [sys.executable, "-c", f"import _tools; _tools.mnnconvert({arguments!r})"],
-            capture_output=True,
-            text=True,
-            timeout=500,
-        )
-        if log.returncode or not path.exists():
-            raise RuntimeError(f"mnnconvert: exit {log.returncode}: {(log.stdout + log.stderr).strip()[-200:]}")
+        source.convert_mnn(path, [])
 
     def open(self, path: pathlib.Path, threads: int, row: dict[str, Any]) -> None:
         import MNN.expr as expr
         import MNN.nn as nn
 
         self.expr = expr
-        config = {"backend": "CPU", "numThread": threads, "precision": "high", "memory": "normal", "power": "high"}
+        config = {"backend": "CPU", "numThread": threads, "precision": "high", "power": "high"}
+        config["memory"] = "low" if ".int8d." in path.name else "normal"  # low: activations are quantized while running
         self.manager = nn.create_runtime_manager((config,))
         names = [[r["name"] for r in row[k]] for k in ("inputs", "outputs")]
         self.net = nn.load_module_from_file(str(path), *names, runtime_manager=self.manager, shape_mutable=False)
@@ -395,3 +427,9 @@ class OpenVino(Runtime):
 RUNTIMES: dict[str, type[Runtime]] = {
     r.name: r for r in (Tealight, LiteRt, OnnxRuntime, ExecuTorch, Ncnn, Mnn, OpenVino)
 }
+
+
+def artifact(zoo: pathlib.Path, model: str, runtime: str, dtype: str) -> pathlib.Path:
+    """Returns where a converted model lies."""
+    kind = "" if dtype == "float32" else f".{dtype}"
+    return zoo / "peers" / runtime / f"{model}{kind}{RUNTIMES[runtime].suffix}"

@@ -3,8 +3,8 @@
 
     python tools/bench/zoo.py FOLDER [NAME ...]
 
-writes NAME.onnx, NAME.npz (in_i, ref_i) and models.json. Weights do not matter for speed; BatchNorm statistics come
-from a few forward passes, so activations keep a realistic range.
+writes NAME.onnx, NAME.npz (in_i, ref_i, calib_k_i) and models.json. Weights do not matter for speed; BatchNorm
+statistics come from a few forward passes, so activations keep a realistic range.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SEED = 7
+CALIBRATION = 8
 
 
 def conv_bn(
@@ -183,6 +184,13 @@ def build(name: str) -> tuple[nn.Module, Tensor]:
     return module.eval(), torch.from_numpy(rng.standard_normal(shape, np.float32))
 
 
+def calibration(name: str, k: int) -> np.ndarray:
+    """Returns calibration sample k of a model."""
+    _, shape, dtype, _ = MODELS[name]
+    rng = np.random.default_rng(1000 * SEED + k)
+    return rng.integers(0, 8000, shape) if dtype is np.int64 else rng.standard_normal(shape, np.float32)
+
+
 def export(folder: pathlib.Path, name: str) -> dict[str, object]:
     """Writes one model; returns its row of models.json."""
     module, x = build(name)
@@ -194,10 +202,11 @@ def export(folder: pathlib.Path, name: str) -> dict[str, object]:
         module, (x,), folder / f"{name}.onnx", input_names=["input"], output_names=outputs, opset_version=18,
         dynamo=True, external_data=False, verbose=False,
     )  # fmt: skip
-    np.savez(folder / f"{name}.npz", in_0=x.numpy(), **{f"ref_{i}": r for i, r in enumerate(refs)})
+    arrays = {f"calib_{k}_0": calibration(name, k) for k in range(CALIBRATION)}
+    np.savez(folder / f"{name}.npz", in_0=x.numpy(), **arrays, **{f"ref_{i}": r for i, r in enumerate(refs)})
     image = x.ndim == 4
     return {
-        "onnx": f"{name}.onnx", "data": f"{name}.npz", "family": MODELS[name][3],
+        "onnx": f"{name}.onnx", "data": f"{name}.npz", "family": MODELS[name][3], "n_calib": CALIBRATION,
         "inputs": [{"name": "input", "shape": list(x.shape), "dtype": str(x.numpy().dtype)}],
         "outputs": [{"name": n, "shape": list(r.shape)} for n, r in zip(outputs, refs, strict=True)],
         "nhwc_in": [0] if image else [], "nhwc_out": [i for i, r in enumerate(refs) if r.ndim == 4],
