@@ -51,6 +51,9 @@ _LATE: list[Pass] = [
 _SKIPPED = (*_LATE[:4], recognise_attention, share_attention_heads)
 EARLY: list[Pass] = [p for p in pipeline.PIPELINE if p not in _SKIPPED]
 
+#: What static recipes do with layers that have no static integer form.
+_WITHOUT_STATIC_FORM = {"rnn": DYNAMIC, "gather": "weight_only_wi8_af32"}
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -135,7 +138,7 @@ def apply(
 
 def store_weights(graph: Graph, recipe: Recipe, data: Data | None, applied: Applied, progress: Progress | None) -> None:
     """Stores the weights of the layers that are still float as their recipes say."""
-    settings = {n: recipe.settings(n) for g in graphs_of(graph) for n in g.nodes}
+    settings = {n: _of_float_layer(n, recipe.settings(n)) for g in graphs_of(graph) for n in g.nodes}
     dynamic = [n for n, s in settings.items() if s.recipe == DYNAMIC]
     if dynamic:
         applied.notes += make_dynamic(graph, dynamic, search=recipe.default.weight_observer == "mse")
@@ -153,6 +156,13 @@ def store_weights(graph: Graph, recipe: Recipe, data: Data | None, applied: Appl
         applied.notes += [(n.name, "rounded without GPTQ: its moments take too much memory") for n in found.left]
     applied.notes += weights.store_weights(graph, formats, moments)
     verify(graph)
+
+
+def _of_float_layer(node: Node, settings: Settings) -> Settings:
+    """Returns how a layer stores its weights; those without a static integer form have another that is near it."""
+    if settings.recipe == STATIC and node.op in _WITHOUT_STATIC_FORM:
+        return dataclasses.replace(settings, recipe=_WITHOUT_STATIC_FORM[node.op])
+    return settings
 
 
 def quantize_static(

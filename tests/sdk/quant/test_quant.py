@@ -14,7 +14,7 @@ from tealight import ops
 from tealight.errors import QuantizeError
 from tealight.ir.graph import Graph
 from tealight.ir.interpret import evaluate
-from tealight.ir.types import DType
+from tealight.ir.types import DType, TensorType
 from tealight.quant import recipe as recipes
 from tealight.quant.apply import Applied, Data, apply
 from tealight.quant.observers import Statistics
@@ -111,6 +111,28 @@ def test_skip_holds_between_integer_nodes(native: None) -> None:
     assert "softmax" in names and "unary" in names and names.count("q_fully_connected") == 3
     assert "q_softmax" not in names and "lut" not in names
     assert not any("softmax" in text for _, text in applied.notes)
+
+
+def test_layers_without_a_static_form_have_a_near_one(native: None) -> None:
+    rng = np.random.default_rng(6)
+    g = Graph("main")
+    ids = g.add_input("ids", TensorType(DType.INT64, (5, 1)))
+    constants = [
+        g.constant((0.2 * rng.standard_normal(s)).astype(np.float32)) for s in ((200, 24), (128, 24), (128, 32))
+    ]
+    (x,) = g.add("gather", [constants[0], ids], {"axis": 0}, name="embedding")
+    gates = [{"kind": k, "alpha": 0.0, "beta": 0.0} for k in ("sigmoid", "tanh", "tanh")]
+    attrs = {"kind": "lstm", "hidden_size": 32, "activations": gates}
+    (y,) = g.add("rnn", [x, *constants[1:]], attrs, name="memory")
+    g.outputs = [y]
+    data = [{"ids": rng.integers(0, 200, (5, 1))} for _ in range(3)]
+    (before,) = evaluate(g, data[0]).values()
+    quantized(g, data)
+    assert [n.op for n in g.nodes] == ["gather", "dynamic_rnn"]
+    weight = g.nodes[0].inputs[0]
+    assert weight is not None and weight.dtype is DType.INT8
+    (after,) = evaluate(g, data[0]).values()
+    np.testing.assert_allclose(after, before, atol=0.02 * np.abs(before).max())
 
 
 def test_rule_for_nothing_is_an_error(native: None) -> None:
