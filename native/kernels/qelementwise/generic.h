@@ -4,6 +4,7 @@
 #include "kernels/qelementwise/lut.h"
 #include "kernels/qelementwise/pairs.h"
 #include "kernels/qelementwise/qelementwise.h"
+#include "kernels/qelementwise/quantize_vectors.h"
 
 namespace tealight {
 namespace TL_ISA {
@@ -37,12 +38,13 @@ void QuantizeUniform(size_t n, const float* x, float scale, int32_t zero_point, 
   const F32 s = Splat(scale), low = Splat(static_cast<float>(lo - zero_point));
   const F32 high = Splat(static_cast<float>(hi - zero_point));
   const I32 z = SplatI32(zero_point);
-  size_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+  const auto divide = [=](size_t at) {
     I32Quad q;
-    for (size_t j = 0; j < 4; ++j) q.v[j] = StepsOf(Load(x + i + j * kLanes), s, low, high, z);
-    StoreByteQuad(y + i, q);
-  }
+    for (size_t j = 0; j < 4; ++j) q.v[j] = StepsOf(Load(x + at + j * kLanes), s, low, high, z);
+    StoreByteQuad(y + at, q);
+  };
+  size_t i = QuantizeVectors(n, x, scale, zero_point, lo, hi, y, divide);
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) divide(i);
   for (; i + kLanes <= n; i += kLanes) StoreByte(y + i, StepsOf(Load(x + i), s, low, high, z));
   if (i < n) StoreBytePartial(y + i, StepsOf(LoadPartial(x + i, n - i), s, low, high, z), n - i);
 }
