@@ -76,27 +76,34 @@ TL_INLINE void StorePair(int8_t* dst, PairBytes y) { _mm_storeu_si128(reinterpre
 
 template <int NV>
 class RowStore {
-  static_assert(NV == 1 || NV == 2, "");
-
  public:
   RowStore(int32_t lo, int32_t hi, size_t columns) : lo_(SplatPair(lo)), hi_(SplatPair(hi)), columns_(columns) {}
 
   inline __attribute__((always_inline)) void Row(int8_t* dst, const I32 (&y)[NV]) const {
-    const PairBytes bytes = PackPair(y[0], y[NV - 1], lo_, hi_);
-    if (columns_ == 2 * kLanes) {
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j += 2) {
+      const size_t done = static_cast<size_t>(j) * kLanes;
+      if (columns_ <= done) return;
+      StoreSome(dst + done, PackPair(y[j], y[j + 1 < NV ? j + 1 : j], lo_, hi_), columns_ - done);
+    }
+  }
+
+ private:
+  // The first `columns` of a pair of vectors, or all of it.
+  inline __attribute__((always_inline)) void StoreSome(int8_t* dst, PairBytes bytes, size_t columns) const {
+    if (columns >= 2 * kLanes) {
       StorePair(dst, bytes);
       return;
     }
     int8_t buffer[2 * kLanes];
     StorePair(buffer, bytes);
-    if (columns_ == kLanes) {
+    if (columns == kLanes) {
       memcpy(dst, buffer, kLanes);
     } else {
-      for (size_t j = 0; j < columns_; ++j) dst[j] = buffer[j];
+      for (size_t j = 0; j < columns; ++j) dst[j] = buffer[j];
     }
   }
 
- private:
   PairBytes lo_, hi_;
   size_t columns_;
 };
