@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from tealight.ir.graph import Graph, Node
+from tealight.ir.types import DType
 from tealight.passes._editor import out
 from tealight.passes._manager import Options
 
@@ -44,7 +45,11 @@ def _tile(node: Node) -> int:
     attrs, weight = node.attrs, node.inputs[1]
     if attrs["winograd"] or int(attrs["group"]) != 1 or weight is None or weight.const is None:
         return 0
-    if weight.const.shape[1:3] != (3, 3) or any(s != 1 for s in [*attrs["strides"], *attrs["dilations"]]):
+    if (
+        weight.dtype is not DType.FLOAT32
+        or weight.const.shape[1:3] != (3, 3)
+        or any(s != 1 for s in [*attrs["strides"], *attrs["dilations"]])
+    ):
         return 0
     y = out(node)
     oc, _, _, c = weight.const.shape

@@ -38,7 +38,11 @@ def fuse_residual(graph: Graph, options: Options) -> int:
         at = _LAYERS[layer.op]
         operands = [*layer.inputs, None, None][:at]
         new = editor.add(
-            layer.op, [*operands, node.inputs[1 - slot]], layer.attrs, before=node, name=layer.name or node.name
+            layer.op,
+            [*operands, node.inputs[1 - slot], *layer.inputs[at + 1 :]],
+            layer.attrs,
+            before=node,
+            name=layer.name or node.name,
         )
         editor.swap(node, new)
     return editor.rewrites

@@ -15,7 +15,7 @@ from tealight.ir.verify import verify
 from tealight.passes._manager import Options, graphs_of
 from tealight.passes.merge_common_subexpressions import merge_common_subexpressions
 from tealight.passes.remove_dead_code import remove_dead_code
-from tealight.quant.integerize import edges, elementwise, fuse, layers, movement, normalize, pooling, products
+from tealight.quant.integerize import edges, elementwise, fuse, layers, movement, normalize, pooling, products, stored
 from tealight.quant.integerize._context import Context, NotConverted, quantized
 
 Rewrite = Callable[[Context, Node], None]
@@ -76,6 +76,7 @@ def _integerize(graph: Graph, keep: frozenset[Node]) -> list[tuple[str, str]]:
         except NotConverted as e:
             reasons[node] = str(e)
     for cleanup in (
+        stored.store_weights,
         edges.fold_weights,
         edges.narrow_transposes,
         fuse.fold_functions,
