@@ -250,7 +250,7 @@ class _Reader:
             array = array[None]
         if array.dtype != info.dtype and array.dtype.kind == info.dtype.kind == "f":
             array = array.astype(info.dtype)
-        return np.ascontiguousarray(array)
+        return np.ascontiguousarray(array).reshape(array.shape)  # it makes a scalar a vector
 
     def labels(self, labels: Any) -> list[Any]:
         """Returns the labels as a list."""

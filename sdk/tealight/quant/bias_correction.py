@@ -13,8 +13,12 @@ from tealight.quant.sweep import Layer
 
 
 def correct_bias(layer: Layer) -> None:
-    """Corrects one layer of a sweep; a change below float32 resolution is left out."""
-    change = _channel_mean(layer.outputs(False)) - _channel_mean(layer.outputs(True))
+    """Corrects one layer of a sweep; a change below float32 resolution is left out, and samples without numbers."""
+    pairs = zip(layer.outputs(False), layer.outputs(True), strict=True)
+    kept = [(a, b) for a, b in pairs if a.size and np.isfinite(a).all() and np.isfinite(b).all()]
+    if not kept:
+        return
+    change = _channel_mean([a for a, _ in kept]) - _channel_mean([b for _, b in kept])
     if np.any(change):
         layer.add_to_bias(change)
 

@@ -187,6 +187,8 @@ def clone(graph: Graph) -> tuple[Graph, dict[Node, Node], dict[Value, Value]]:
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
     """Returns the cosine of two tensors, rounded so that it is the same on every machine; 1 for two zeros."""
     x, y = np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64)
+    if x.shape != y.shape:  # what a threshold lets through
+        return 0.0
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return 1.0 if np.array_equal(x, y, equal_nan=True) else 0.0
     norm = float(np.sqrt(np.sum(x * x) * np.sum(y * y)))

@@ -143,3 +143,9 @@ def test_unknown_input_and_used_iterator_are_named():
 def test_function_is_found_by_name():
     assert function("math:sqrt")(4) == 2
     assert isinstance(next(iter(open_samples([Sample({"x": ROWS[0]}, 7)], [X]))).label, int)
+
+
+def test_scalars_stay_scalars():
+    infos = [TensorInfo("x", np.dtype(np.float32), (2,)), TensorInfo("rate", np.dtype(np.int64), ())]
+    (sample,) = open_samples([{"x": np.zeros(2, np.float32), "rate": np.array(16000)}], infos)
+    assert sample.inputs["rate"].shape == () and int(sample.inputs["rate"]) == 16000

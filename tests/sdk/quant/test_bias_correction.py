@@ -8,6 +8,8 @@ import pytest
 from graph_builder import Build
 from sdk.quant.real_models import agreement, asset, decibels, float_results, int8_results
 
+from tealight.quant import recipe as recipes
+from tealight.quant.apply import Data, apply
 from tealight.quant.bias_correction import correct_bias
 from tealight.quant.sweep import Grid, Layer, Simulation, sweep
 
@@ -41,3 +43,13 @@ def test_a_trained_model_gets_its_answers_back(assets, tmp_path, native):
     # 3.4 and 14.4 dB, 2 and 5 of 6 answers measured
     assert decibels(wanted, corrected) > decibels(wanted, plain) + 6
     assert agreement(wanted, corrected) >= agreement(wanted, plain) + 0.3
+
+
+def test_layer_without_positions_keeps_its_bias(native):
+    b = Build()
+    b.spread = 0.3
+    y = b.unary("relu", b.dense(b.input("n", 8), 6))
+    b.graph.outputs = [b.dense(y, 4)]
+    apply(b.graph, recipes.load("static_wi8_ai8"), Data([{"x": np.zeros((0, 8), np.float32)}]), {})
+    constants = [v.const for n in b.graph.nodes for v in n.inputs if v is not None and v.const is not None]
+    assert all(np.isfinite(c).all() for c in constants if c.dtype.kind == "f")

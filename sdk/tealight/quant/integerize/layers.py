@@ -96,7 +96,7 @@ def _arithmetic(
     ratio = np.float32(x.scale) * weight.scale.astype(np.float32) / np.float32(target.scale)
     scale = numerics.tie_free_scales(ratio, most)
     folded = bias - x.zero_point * flat.sum(axis=1) if folds else bias
-    if np.any(np.abs(folded) >= 2**31):
+    if not np.all(np.abs(folded) < 2**31):
         raise NotConverted("its bias does not fit int32 in steps of the input's and the weight's scales")
     # Kernels count on weights of at least -127 where a layer is not wide.
     wide = numerics.is_wide(most, scale) or int(flat.min(initial=0)) < -127
