@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fast form of int8 depthwise convolution with sdot: square windows of 3 and 5, stride 1 and 2, no dilation. As in
-// x86_rows.h four rows are interleaved, here of 8 channels, so that one sdot covers four taps of a column for four
+// The fast form of int8 depthwise convolution with sdot: square windows of 3, 5 and 7, stride 1 and 2, no dilation. As
+// in x86_rows.h four rows are interleaved, here of 8 channels, so that one sdot covers four taps of a column for four
 // channels; a tile is two outputs, below each other where they share rows, else beside each other.
 #ifndef TEALIGHT_KERNELS_QDWCONV_ARM_ROWS_H_
 #define TEALIGHT_KERNELS_QDWCONV_ARM_ROWS_H_
@@ -312,9 +312,12 @@ bool RunRows(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, pt
              bool in_order) {
   const bool square = args.kh == args.kw && args.sh == args.sw && args.dh == 1 && args.dw == 1;
   if (!square || args.weight_zero_point != 0 || args.requantization.wide || c_end - c_begin < 8) return false;
-  if ((args.kh != 3 && args.kh != 5) || (args.sh != 1 && args.sh != 2)) return false;
-  const auto run = args.kh == 3 ? (args.sh == 1 ? FastRows<3, 1> : FastRows<3, 2>)
-                                : (args.sh == 1 ? FastRows<5, 1> : FastRows<5, 2>);
+  if (args.sh != 1 && args.sh != 2) return false;
+  decltype(&FastRows<3, 1>) run = nullptr;
+  if (args.kh == 3) run = args.sh == 1 ? FastRows<3, 1> : FastRows<3, 2>;
+  if (args.kh == 5) run = args.sh == 1 ? FastRows<5, 1> : FastRows<5, 2>;
+  if (args.kh == 7) run = args.sh == 1 ? FastRows<7, 1> : FastRows<7, 2>;
+  if (run == nullptr) return false;
   run(args, row_begin, row_end, c_begin, c_end, in_order);
   return true;
 }

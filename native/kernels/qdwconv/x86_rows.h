@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fast form of int8 depthwise convolution on x86: square windows of 3 and 5, stride 1 and 2, no dilation. Rows of
-// a block of channels are interleaved by fours, so that one dot product covers four taps of a column. Weights are laid
-// out once for each output row that shares the input rows (moved down by its distance); a column, once interleaved,
-// serves every output that it touches. Rows outside of the image come from args.outside, columns from a constant.
+// The fast form of int8 depthwise convolution on x86: square windows of 3, 5 and 7, stride 1 and 2, no dilation. Rows
+// of a block of channels are interleaved by fours, so that one dot product covers four taps of a column. Weights are
+// laid out once for each output row that shares the input rows (moved down by its distance); a column, once
+// interleaved, serves every output that it touches. Rows outside of the image come from args.outside, columns from a
+// constant.
 #ifndef TEALIGHT_KERNELS_QDWCONV_X86_ROWS_H_
 #define TEALIGHT_KERNELS_QDWCONV_X86_ROWS_H_
 
@@ -229,9 +230,12 @@ bool RunRows(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, pt
              bool /*in_order*/) {
   const bool square = args.kh == args.kw && args.sh == args.sw && args.dh == 1 && args.dw == 1;
   if (!square || args.weight_zero_point != 0 || args.requantization.wide) return false;
-  if ((args.kh != 3 && args.kh != 5) || (args.sh != 1 && args.sh != 2)) return false;
-  const auto run = args.kh == 3 ? (args.sh == 1 ? FastRows<3, 1> : FastRows<3, 2>)
-                                : (args.sh == 1 ? FastRows<5, 1> : FastRows<5, 2>);
+  if (args.sh != 1 && args.sh != 2) return false;
+  decltype(&FastRows<3, 1>) run = nullptr;
+  if (args.kh == 3) run = args.sh == 1 ? FastRows<3, 1> : FastRows<3, 2>;
+  if (args.kh == 5) run = args.sh == 1 ? FastRows<5, 1> : FastRows<5, 2>;
+  if (args.kh == 7) run = args.sh == 1 ? FastRows<7, 1> : FastRows<7, 2>;
+  if (run == nullptr) return false;
   run(args, row_begin, row_end, c_begin, c_end);
   return true;
 }

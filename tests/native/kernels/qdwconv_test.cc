@@ -33,6 +33,8 @@ const Case kCases[] = {
     {1, 1, 16, 5, 5, 2, 1, 2, -3, 0, false, false, false, false},
     {9, 8, 20, 3, 3, 1, 2, 2, 4, 0, false, false, false, true},
     {15, 15, 8, 7, 7, 1, 1, 3, -128, 0, true, false, false, false},
+    {13, 11, 88, 7, 7, 1, 1, 3, 7, 0, true, false, false, false},
+    {13, 12, 72, 7, 7, 2, 1, 3, -9, 0, false, true, false, true},
     {12, 12, 40, 9, 8, 1, 1, 4, 40, 0, false, false, false, false},
     {6, 6, 16, 3, 3, 1, 1, 5, 6, 0, false, false, false, false},
     {13, 7, 21, 4, 2, 3, 1, 1, -1, 0, false, false, false, true},
