@@ -11,7 +11,7 @@ import numpy as np
 
 from tealight.ir.graph import Graph, Node, Value
 from tealight.ir.types import Dim
-from tealight.passes._editor import Editor, out, same_dims, scalar
+from tealight.passes._editor import Editor, out, producer, same_dims, scalar
 from tealight.passes._manager import Options
 from tealight.passes.simplify_movement import reshape_target, reshaped
 
@@ -21,9 +21,11 @@ def simplify_shapes(graph: Graph, options: Options) -> int:
 
     Given:
         reshape(%x, %computed) with a known result; gather(%x, const 1, axis=1);
-        binary(expand(%a, const), %b) where %b already has the full shape; unary(reshape(%x)); quantize(reshape(%x))
+        binary(expand(%a, const), %b) where %b already has the full shape; unary(reshape(%x)); quantize(reshape(%x));
+        quantize(transpose(%x))
     Result:
-        reshape(%x, const); reshape(slice(%x)); binary(%a, %b); reshape(unary(%x)); reshape(quantize(%x))
+        reshape(%x, const); reshape(slice(%x)); binary(%a, %b); reshape(unary(%x)); reshape(quantize(%x));
+        transpose(quantize(%x))
     """
     editor = Editor(graph)
     for node in editor.nodes():
@@ -34,8 +36,11 @@ def simplify_shapes(graph: Graph, options: Options) -> int:
         elif node.op == "binary":
             _drop_expand(editor, node)
     for node in editor.nodes():
-        if node.op in ("unary", "cast") or (node.op == "quantize" and scalar(node.inputs[1]) is not None):
+        is_quantize = node.op == "quantize" and scalar(node.inputs[1]) is not None
+        if node.op in ("unary", "cast") or is_quantize:
             _sink_below_unary(editor, node)
+        if is_quantize and node in graph.nodes:
+            _sink_transpose(editor, node)
         elif node.op == "binary":
             _sink_below_binary(editor, node)
     return editor.rewrites
@@ -92,6 +97,16 @@ def _sink_below_unary(editor: Editor, node: Node) -> None:
     x = _reshaped(editor, node.inputs[0], node)
     if x is not None and reshape_target(out(node).shape, x.shape) is not None:
         _reshape_after(editor, node, [x, *node.inputs[1:]])
+
+
+def _sink_transpose(editor: Editor, node: Node) -> None:
+    """Quantizes before a transpose that nothing else reads: one byte an element is moved, not four."""
+    value = node.inputs[0]
+    move = producer(value, "transpose")
+    if move is None or value is None or editor.only_user(value) is not node:
+        return
+    inner = editor.add("quantize", [move.inputs[0], *node.inputs[1:]], node.attrs, before=node, name=node.name)
+    editor.swap(node, editor.add("transpose", [inner], move.attrs, before=node, name=move.name))
 
 
 def _sink_below_binary(editor: Editor, node: Node) -> None:

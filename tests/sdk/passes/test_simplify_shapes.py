@@ -45,6 +45,12 @@ def test_reshapes_of_both_operands_sink():
     ]
 
 
+def test_transposes_sink_below_quantize_with_one_scale():
+    b = Build()
+    y = b.quantize(b.transpose(b.input(2, 6, 4), 0, 2, 1))
+    assert b.run(simplify_shapes, outputs=[y]) == ["quantize", "transpose"]
+
+
 def test_reshapes_sink_below_quantize_with_one_scale():
     b = Build()
     x = b.reshape(b.input(2, 6, 4), 12, 4)

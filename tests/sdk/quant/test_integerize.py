@@ -159,6 +159,16 @@ def test_functions_of_one_tensor_meet_in_one_table_with_the_same_numbers(kind: s
     assert edges(b.check(b.q(b.binary(kind, gate, y), 0.03, -50))) == ["q_fully_connected"]
 
 
+def test_sum_with_one_number_joins_the_table() -> None:
+    needs("q_fully_connected", "q_binary")
+    b = Qdq()
+    y = b.act(b("fully_connected", b.act(b.input(5, 40), 0.03), b.weight(9, 40), b.normal(9)), 0.05)
+    half = b.act(b.unary("erf", y), 1 / 128)
+    one = b.dq(b.const(100, np.int8), 0.01)
+    gelu = b.binary("mul", b.act(b.binary("add", half, one), 1 / 64), y)
+    assert edges(b.check(b.q(gelu, 0.05))) == ["q_fully_connected"]
+
+
 def test_a_table_that_only_clamps_becomes_limits() -> None:
     needs("q_fully_connected")
     b = Qdq()

@@ -8,7 +8,7 @@ import numpy as np
 from tealight import ops
 from tealight.ir.graph import Node, Value
 from tealight.ir.types import DType
-from tealight.passes._editor import Editor, out
+from tealight.passes._editor import Editor, out, same_dims
 from tealight.quant.integerize._context import Context
 
 _LAYERS = ("q_conv2d", "q_depthwise_conv2d", "q_fully_connected")
@@ -17,6 +17,8 @@ _RESIDUAL, _TABLE = 4, 5
 
 def fold_functions(context: Context) -> None:
     """Turns a sum or product of functions of one tensor into one table: x * sigmoid(x), spelled with two nodes.
+
+    A constant of one element may be an operand too.
 
     Given:
         %a = lut(%x, const [256]); %y = q_binary(%x, %a, kind=mul)
@@ -30,10 +32,11 @@ def fold_functions(context: Context) -> None:
         if node.op not in ("q_binary", "binary") or out(node).dtype is not DType.INT8:
             continue
         (a, first), (b, second) = (_function_of(v) for v in node.inputs)
-        if a is None or a is not b or a.is_const:
+        x = a if b is None else b
+        if x is None or (a is not None and a is not x) or x.is_const or not same_dims(x.shape, out(node).shape):
             continue
         entries = ops.get(node.op).reference(first, second, **node.attrs)
-        table = editor.add("lut", [a, context.const(np.asarray(entries), "table")], {}, before=node, name=node.name)
+        table = editor.add("lut", [x, context.const(np.asarray(entries), "table")], {}, before=node, name=node.name)
         kept, name = out(node).type, out(node).name
         old = out(node)
         editor.swap(node, table)
@@ -43,7 +46,12 @@ def fold_functions(context: Context) -> None:
 
 
 def _function_of(value: Value | None) -> tuple[Value | None, np.ndarray]:
-    """Returns the int8 tensor of which a value is a function by tables, and the function's 256 results."""
+    """Returns the int8 tensor of which a value is a function by tables, and the function's 256 results.
+
+    A constant of one element is a function of anything: the tensor is None.
+    """
+    if value is not None and value.const is not None and value.const.size == 1:
+        return None, np.full(256, value.const.reshape(-1)[0], value.const.dtype)
     tables = []
     while value is not None and value.producer is not None and value.producer.op == "lut":
         source, table = value.producer.inputs
