@@ -346,6 +346,18 @@ def test_uint8_becomes_int8_inside() -> None:
     assert b.check(b.act(y, 0.05, 140, DType.UINT8)) == ["quantize", "q_fully_connected", "dequantize"]
 
 
+def test_uint8_that_only_moves_becomes_int8_without_tables() -> None:
+    needs("q_fully_connected")
+    b = Qdq()
+    y = b("fully_connected", b.act(b.input(5, 8), 0.03, 128, DType.UINT8), b.weight(6, 8), b.normal(6))
+    moved = b.transpose(b.reshape(b.q(y, 0.05, 120, DType.UINT8), 5, 2, 3), 0, 2, 1)
+    joined = b(
+        "concat", b.reshape(moved, 5, 6), b.q(b.unary("neg", b.input(5, 2, name="r")), 0.05, 120, DType.UINT8), axis=1
+    )
+    z = b("fully_connected", b.dq(joined, 0.05, 120), b.weight(4, 8), b.normal(4))
+    assert "lut" not in b.check(b.q(z, 0.05), allow=("unary",))
+
+
 def test_uint8_inputs_and_outputs_keep_their_dtype() -> None:
     needs("lut")
     b = Qdq()

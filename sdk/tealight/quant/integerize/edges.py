@@ -25,6 +25,8 @@ def signed(editor: Editor) -> None:
     Result:
         %q = quantize(%x, s, z - 128: int8); %y = dequantize(%q, s, z - 128)
     """
+    while _lift(editor):
+        pass
     for node in editor.nodes():
         if node.op == "quantize" and out(node).dtype is DType.UINT8 and _per_tensor(node):
             operands = _shifted(editor, node)
@@ -42,6 +44,31 @@ def signed(editor: Editor) -> None:
             editor.swap(node, editor.add(
                 "dequantize", [inner, *_shifted(editor, node)[1:]], node.attrs, before=node, name=node.name
             ))  # fmt: skip
+
+
+#: Ops that move uint8 tensors about and may as well move what they stand for.
+_LIFTED = ("reshape", "transpose", "slice", "gather", "expand", "tile", "max_pool2d", "concat")
+
+
+def _lift(editor: Editor) -> int:
+    """Turns dequantize(move(x)) of uint8 into move(dequantize(x)): what moves is int8 in the end, without tables."""
+    lifted = 0
+    for node in editor.nodes():
+        if node.op != "dequantize" or not _is_activation(node, DType.UINT8) or not _per_tensor(node):
+            continue
+        x = node.inputs[0]
+        move = None if x is None else x.producer
+        if x is None or move is None or move.op not in _LIFTED or len(move.outputs) != 1:
+            continue
+        if editor.only_user(x) is not node:
+            continue
+        inputs = list(move.inputs)
+        for i in range(len(inputs) if move.op == "concat" else 1):
+            operands = [inputs[i], *node.inputs[1:]]
+            inputs[i] = editor.add("dequantize", operands, {"axis": 0, "block_size": 0}, before=node, name=node.name)
+        editor.swap(node, editor.add(move.op, inputs, move.attrs, before=node, name=move.name))
+        lifted += 1
+    return lifted
 
 
 def _per_tensor(node: Node) -> bool:
