@@ -140,7 +140,7 @@ def usable(row: dict[str, Any], rows: dict[str, dict[str, Any]], dtype: str) -> 
     limit = MIN_COSINE[dtype]
     if dtype != "float32":
         best = max((r["cosine"] for n, r in rows.items() if "median_ms" in r and n != "tealight"), default=1.0)
-        limit = min(limit, best - BEHIND_BEST)
+        limit = limit if best >= limit else best - BEHIND_BEST
     return "median_ms" in row and row["cosine"] >= limit
 
 
