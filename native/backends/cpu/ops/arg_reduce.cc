@@ -2,9 +2,12 @@
 // CPU arg_reduce: the index of the largest or smallest element along an axis. A plain scan in order decides ties and
 // NaN (a comparison with NaN is false) the same way everywhere.
 #include "backends/cpu/axis.h"
+#include "backends/cpu/dtypes.h"
 
 namespace tealight {
 namespace {
+
+using Taken = Types<float, int8_t, uint8_t, int32_t, int64_t>;
 
 struct State {
   AxisSplit split;
@@ -18,16 +21,9 @@ Status Prepare(OpContext& context) {
   if (x == nullptr) return context.Error(TL_ERROR_MISSING_INPUT, "x is absent, expected a tensor");
   RETURN_IF_ERROR(SplitAtAxis(context, x->shape, attributes.axis(), &s->split));
   if (s->split.n == 0) return context.Error(TL_ERROR_WRONG_SHAPE, "x has no element along the axis, expected one");
-  switch (x->dtype) {
-    case DType::kFloat32:
-    case DType::kInt8:
-    case DType::kUint8:
-    case DType::kInt32:
-    case DType::kInt64:
-      break;
-    default:
-      return context.Error(TL_ERROR_WRONG_DTYPE, "x is %s, expected float32, int8, uint8, int32 or int64",
-                           DTypeName(x->dtype));
+  if (!Has(Taken(), x->dtype)) {
+    return context.Error(TL_ERROR_WRONG_DTYPE, "x is %s, expected float32, int8, uint8, int32 or int64",
+                         DTypeName(x->dtype));
   }
   s->is_min = attributes.is_min();
   s->last = attributes.select_last_index();
@@ -71,22 +67,7 @@ void Scan(const OpContext& context, const State& s) {
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
-  switch (context.input(0)->dtype) {
-    case DType::kFloat32:
-      Scan<float>(context, s);
-      break;
-    case DType::kInt8:
-      Scan<int8_t>(context, s);
-      break;
-    case DType::kUint8:
-      Scan<uint8_t>(context, s);
-      break;
-    case DType::kInt32:
-      Scan<int32_t>(context, s);
-      break;
-    default:
-      Scan<int64_t>(context, s);
-  }
+  Visit(Taken(), context.input(0)->dtype, [&](auto element) { Scan<decltype(element)>(context, s); });
   return Status::Ok();
 }
 

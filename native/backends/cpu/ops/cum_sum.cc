@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU cum_sum: running sums along an axis, one addition after another.
 #include "backends/cpu/axis.h"
+#include "backends/cpu/dtypes.h"
 
 namespace tealight {
 namespace {
+
+using Taken = Types<float, int32_t, int64_t>;
 
 struct State {
   AxisSplit split;
@@ -14,7 +17,7 @@ Status Prepare(OpContext& context) {
   State* s = new (context.state<State>()) State();
   const Tensor* x = context.input(0);
   if (x == nullptr) return context.Error(TL_ERROR_MISSING_INPUT, "x is absent, expected a tensor");
-  if (x->dtype != DType::kFloat32 && x->dtype != DType::kInt32 && x->dtype != DType::kInt64) {
+  if (!Has(Taken(), x->dtype)) {
     return context.Error(TL_ERROR_WRONG_DTYPE, "x is %s, expected float32, int32 or int64", DTypeName(x->dtype));
   }
   int64_t axis = 0;
@@ -27,9 +30,10 @@ Status Prepare(OpContext& context) {
   return context.SetOutput(0, x->dtype, x->shape);
 }
 
-// Integers wrap around: Sum is their unsigned type.
-template <typename T, typename Sum>
+// Integers wrap around: they are summed as uint64_t.
+template <typename T>
 void Accumulate(const OpContext& context, const State& s) {
+  using Sum = std::conditional_t<std::is_same<T, float>::value, float, uint64_t>;
   const size_t n = s.split.n, inner = s.split.inner;
   const T* x = context.input(0)->As<T>();
   T* y = context.output(0)->As<T>();
@@ -49,16 +53,7 @@ void Accumulate(const OpContext& context, const State& s) {
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
-  switch (context.input(0)->dtype) {
-    case DType::kFloat32:
-      Accumulate<float, float>(context, s);
-      break;
-    case DType::kInt32:
-      Accumulate<int32_t, uint32_t>(context, s);
-      break;
-    default:
-      Accumulate<int64_t, uint64_t>(context, s);
-  }
+  Visit(Taken(), context.input(0)->dtype, [&](auto element) { Accumulate<decltype(element)>(context, s); });
   return Status::Ok();
 }
 

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include <limits>
+#include <type_traits>
 
+#include "backends/cpu/dtypes.h"
 #include "kernels/elementwise/elementwise.h"
 #include "runtime/op.h"
 
@@ -63,25 +65,15 @@ Accumulation AccumulationOf(Kind kind) {
   }
 }
 
+using Integers = Types<int8_t, uint8_t, int32_t, uint32_t, int64_t, uint64_t>;
+
 bool Takes(Kind kind, DType dtype) {
   const bool logic = kind == Kind::any || kind == Kind::all;
   const bool order = kind == Kind::max || kind == Kind::min;
-  switch (dtype) {
-    case DType::kFloat32:
-      return !logic;
-    case DType::kBool:
-      return logic || order;
-    case DType::kInt8:
-    case DType::kUint8:
-    case DType::kInt32:
-    case DType::kUint32:
-    case DType::kInt64:
-    case DType::kUint64:
-      return order || kind == Kind::sum || kind == Kind::mean || kind == Kind::prod || kind == Kind::l1 ||
-             kind == Kind::sum_square;
-    default:
-      return false;
-  }
+  if (dtype == DType::kFloat32) return !logic;
+  if (dtype == DType::kBool) return logic || order;
+  return Has(Integers(), dtype) && (order || kind == Kind::sum || kind == Kind::mean || kind == Kind::prod ||
+                                    kind == Kind::l1 || kind == Kind::sum_square);
 }
 
 Status ReadAxes(const OpContext& context, int rank, uint32_t* mask) {
@@ -209,9 +201,10 @@ void RunFloatColumns(OpContext& context, const State& s) {
   });
 }
 
-// Wraps around; Wide is 64-bit and of T's sign.
-template <typename T, typename Wide>
+// Wraps around.
+template <typename T>
 T ReduceInteger(const State& s, const T* x) {
+  using Wide = std::conditional_t<std::is_signed<T>::value, int64_t, uint64_t>;
   const bool maximum = s.kind == Kind::max, minimum = s.kind == Kind::min;
   const size_t n = s.reduced.count;
   // Of nothing: the value that any other replaces.
@@ -248,43 +241,27 @@ T ReduceInteger(const State& s, const T* x) {
   return static_cast<T>(sum);
 }
 
-template <typename T, typename Wide>
+template <typename T>
 void RunInteger(OpContext& context, const State& s) {
   const T* x = context.input(0)->As<T>();
   T* y = context.output(0)->As<T>();
   context.ParallelFor(s.kept.count, 1 + 4096 / (s.reduced.count + 1), [&](size_t, size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) y[i] = ReduceInteger<T, Wide>(s, x + s.kept.Offset(i));
+    for (size_t i = begin; i < end; ++i) y[i] = ReduceInteger<T>(s, x + s.kept.Offset(i));
   });
 }
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
-  switch (s.dtype) {
-    case DType::kFloat32:
-      if (s.columns) {
-        RunFloatColumns(context, s);
-      } else {
-        RunFloatRows(context, s);
-      }
-      break;
-    case DType::kInt8:
-      RunInteger<int8_t, int64_t>(context, s);
-      break;
-    case DType::kInt32:
-      RunInteger<int32_t, int64_t>(context, s);
-      break;
-    case DType::kUint32:
-      RunInteger<uint32_t, uint64_t>(context, s);
-      break;
-    case DType::kInt64:
-      RunInteger<int64_t, int64_t>(context, s);
-      break;
-    case DType::kUint64:
-      RunInteger<uint64_t, uint64_t>(context, s);
-      break;
-    default:
-      RunInteger<uint8_t, uint64_t>(context, s);
+  if (s.dtype == DType::kFloat32) {
+    if (s.columns) {
+      RunFloatColumns(context, s);
+    } else {
+      RunFloatRows(context, s);
+    }
+    return Status::Ok();
   }
+  const DType stored = s.dtype == DType::kBool ? DType::kUint8 : s.dtype;
+  Visit(Integers(), stored, [&](auto element) { RunInteger<decltype(element)>(context, s); });
   return Status::Ok();
 }
 

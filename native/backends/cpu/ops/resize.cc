@@ -270,7 +270,7 @@ Status Run(OpContext& context) {
       RunStage(context, stages[i], filter, mode, memory, x, out);
       x = out;
     }
-    if (count == 0) memcpy(y.data, x, y.Bytes());
+    if (count == 0 && y.Bytes() > 0) memcpy(y.data, x, y.Bytes());
   }
   if (mode != CoordinateMode::tf_crop_and_resize) return Status::Ok();
   const float value = attributes.extrapolation_value();
