@@ -13,6 +13,10 @@ from tealight.ops._registry import Case, OpDef, register
 KINDS = (
     "sum", "mean", "max", "min", "prod", "l1", "l2", "sum_square", "log_sum", "log_sum_exp", "any", "all"
 )  # fmt: skip
+#: What the kinds take; other integers and floats are cast first.
+_DTYPES = (
+    DType.FLOAT32, DType.BOOL, DType.INT8, DType.UINT8, DType.INT32, DType.UINT32, DType.INT64, DType.UINT64
+)  # fmt: skip
 _INTEGER_KINDS = ("sum", "mean", "max", "min", "prod", "l1", "sum_square")
 
 
@@ -50,7 +54,7 @@ class Reduce(OpDef):
             raise self.error("kind", found=repr(kind), expected=f"one of {', '.join(KINDS)}")
         allowed = ("any", "all", "max", "min") if x.dtype is DType.BOOL else _INTEGER_KINDS
         fits = kind not in ("any", "all") if x.dtype.is_float else kind in allowed
-        if not fits:
+        if not fits or x.dtype not in _DTYPES:
             raise self.error("x", found=f"{x.dtype.label} with {kind}", expected="a dtype that this kind takes")
         if axes is None:
             chosen = normal_axes(None, x.rank)

@@ -11,12 +11,14 @@ import onnx
 import pytest
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
-from parity.op_bundles import operands
+from parity.op_bundles import feeds, one_op_bundle, operands
 
 from tealight import ops
+from tealight.emulator.session import Session
 from tealight.errors import TealightError
 from tealight.ir.types import DType, TensorType
 from tealight.ops import Case
+from tealight.ops.reduce import KINDS
 
 OPSET = 21
 
@@ -210,3 +212,16 @@ def test_what_is_refused(op: str, inputs: list[TensorType], attrs: dict[str, Any
     definition = ops.get(op)
     with pytest.raises(TealightError, match=message):
         definition.infer(*inputs, **definition.complete(attrs))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reduce_takes_what_the_runtime_takes(kind, native):
+    for dtype in (d for d in DType if d.label not in ("int4", "uint4", "none")):
+        case = Case([np.zeros((2, 3), dtype.numpy)], {"kind": kind, "keepdims": True})
+        try:
+            data = one_op_bundle("reduce", case, case.inputs)
+        except TealightError as e:
+            assert "expected a dtype that this kind takes" in str(e)
+            continue
+        with Session(data) as session:
+            session.run(feeds(case, case.inputs))
