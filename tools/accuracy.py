@@ -85,7 +85,7 @@ def toycar(folder: pathlib.Path, model: str) -> tuple[list[Arrays], list[Any]]:
 
 
 def story(folder: pathlib.Path, model: str) -> tuple[list[Arrays], list[Any]]:
-    """Returns the tokens of a story, which are their own labels."""
+    """Returns the tokens of the model's published text, which are their own labels."""
     rows = json.loads((folder / "meta.json").read_text())["cases"]
     row = next(r for r in rows if r["model"] == model)
     sample = {k: np.load(folder / v) for k, v in row["inputs"].items()}
@@ -93,9 +93,11 @@ def story(folder: pathlib.Path, model: str) -> tuple[list[Arrays], list[Any]]:
 
 
 def next_token(outputs: Arrays, tokens: np.ndarray) -> float:
-    """Returns the share of tokens that the one before predicts."""
-    best = next(iter(outputs.values())).reshape(len(tokens), -1).argmax(1)
-    return float(np.mean(best[:-1] == tokens[1:]))
+    """Returns the geometric mean of the probability that each next token gets (1 / perplexity)."""
+    logits = next(iter(outputs.values())).reshape(len(tokens), -1).astype(np.float64)[:-1]
+    logits -= logits.max(axis=1, keepdims=True)
+    chances = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return float(np.exp(chances[np.arange(len(chances)), tokens[1:]].mean()))
 
 
 MODELS = [
@@ -107,7 +109,7 @@ MODELS = [
     Model("mobilenet_v2_1.0_224", "mobilenet_v2_1.0_224/mobilenet_v2_1.0_224_float.onnx", cases),
     Model("squeezenet1.1", "squeezenet11_fp16_onnx/SqueezeNet_fp16.onnx", cases),
     Model("ad_autoencoder", "mlperf_tiny_ad_autoencoder/ad01.onnx", toycar, "reconstruction", "reconstruction error"),
-    Model("stories260k", "stories260k_llama/prefill64.onnx", story, next_token, "next token"),
+    Model("stories260k", "stories260k_llama/prefill64.onnx", story, next_token, "next token's probability"),
 ]
 
 

@@ -25,6 +25,7 @@ CASES = {(c.folder.name, c.name): c for c in float32_onnx_cases(ASSETS)} if ASSE
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CASES, reason=f"real models: {ASSETS} not found")]
 
 INT4 = "weight_only_wi4_af32"
+SYMMETRIC: dict[str, Any] = {"recipe": INT4, "weight_symmetric": True}
 ASYMMETRIC: dict[str, Any] = {"recipe": INT4, "block_size": 128, "weight_symmetric": False}
 
 
@@ -149,15 +150,15 @@ def test_int8_weights_keep_the_answers(name: str, recipe: str, measured: Any) ->
     assert abs(measured(name, recipe)[0] - measured(name, "float32")[0]) <= most
 
 
-@pytest.mark.parametrize("recipe", [INT4, ASYMMETRIC], ids=["int4", "uint4"])
+@pytest.mark.parametrize("recipe", [INT4, SYMMETRIC, ASYMMETRIC], ids=["default", "int4", "uint4"])
 @pytest.mark.parametrize("name", ["mnist", "iris", "cifar10", "anomaly"])
 def test_calibrated_int4_loses_at_most_a_point(name: str, recipe: Any, measured: Any) -> None:
     assert abs(measured(name, recipe, calibrated=True)[0] - measured(name, "float32")[0]) <= 1.0
 
 
 def test_gptq_recovers_what_plain_int4_loses(measured: Any) -> None:
-    assert measured("cifar10", INT4)[0] < 80 and measured("cifar10", INT4, calibrated=True)[0] == 100
-    plain, better = measured("anomaly", INT4)[0], measured("anomaly", INT4, calibrated=True)[0]
+    assert measured("cifar10", SYMMETRIC)[0] < 80 and measured("cifar10", SYMMETRIC, calibrated=True)[0] == 100
+    plain, better = measured("anomaly", SYMMETRIC)[0], measured("anomaly", SYMMETRIC, calibrated=True)[0]
     assert abs(better - measured("anomaly", "float32")[0]) < 0.1 * abs(plain - measured("anomaly", "float32")[0])
 
 

@@ -208,7 +208,7 @@ def quantize_static(
 def _note_stream(plan: Plan, applied: Applied) -> None:
     if plan.stream:
         applied.notes.append((
-            "", f"{len(plan.stream)} nodes of residual streams (layer_norm, and what adds up to it) stay float32; "
+            "", f"{len(plan.stream)} nodes of transformers (residual streams, gates, rotary positions) stay float32; "
             "residual_stream = \"int8\" quantizes them",
         ))  # fmt: skip
 

@@ -135,9 +135,13 @@ class _Planner:
             return True
         if not any(v in self.integer for v in operands):
             return False
+        if settings.residual_stream == FLOAT32 and self._is_gated(node):
+            self.kept_float.add(node)
+            return False
         if is_pointwise(node):
             return True
-        if settings.residual_stream == FLOAT32 and self._is_residual_stream(node):
+        rotates = node.op == "binary" and self._rotates(node)
+        if settings.residual_stream == FLOAT32 and (rotates or self._is_residual_stream(node)):
             self.kept_float.add(node)
             return False
         if node.op == "softmax" and node.attrs["is_log"]:
@@ -161,6 +165,26 @@ class _Planner:
             through = adds or self._moves(node)
             self.stream[node] = node.op == "layer_norm" or (through and any(map(self._is_residual_stream, readers)))
         return self.stream[node]
+
+    def _rotates(self, node: Node) -> bool:
+        """Whether a node is a sum or product that leads to products of two tensors only: rotary positions."""
+        if node.op == "matmul":
+            return True
+        readers = [u for v in node.outputs if v is not None for u in self.editor.users(v)]
+        sums = node.op == "concat" or (node.op == "binary" and node.attrs["kind"] in ("add", "sub", "mul"))
+        return (sums or self._moves(node)) and bool(readers) and all(map(self._rotates, readers))
+
+    def _is_gated(self, node: Node) -> bool:
+        """Whether a node is the product f(a) * b before a dense layer, or its f: both factors have long tails."""
+        if node.op == "unary" and node.attrs["kind"] not in CLAMPS:
+            reader = self.editor.only_user(out(node))
+            return reader is not None and reader.op == "binary" and self._is_gated(reader)
+        if node.op != "binary" or node.attrs["kind"] != "mul" or len({v.shape for v in node.inputs if v}) != 1:
+            return False
+        gates = [v.producer for v in node.inputs if v is not None and v.producer is not None]
+        gated = any(g.op == "unary" and g.attrs["kind"] not in CLAMPS for g in gates)
+        readers = self.editor.users(out(node))
+        return gated and bool(readers) and all(r.op == "fully_connected" for r in readers)
 
     def _operands(self, node: Node) -> list[Value]:
         """Returns the operands that are activations."""

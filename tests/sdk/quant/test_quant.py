@@ -280,3 +280,20 @@ def test_float32_recipe_runs_all_passes() -> None:
     applied = apply(b.graph, recipes.load("float32"), None, {})
     assert [n.op for n in b.graph.nodes] == ["conv2d"] and b.graph.outputs[0].dtype is DType.FLOAT32
     assert any(p.name == "choose_winograd" for p in applied.passes)
+
+
+def test_gates_and_rotary_positions_stay_float() -> None:
+    b = Build()
+    x = b.input(4, 16)
+    a = b.dense(x, 16)
+    gate = b.binary("mul", b.unary("silu", b.dense(a, 24)), b.dense(a, 24))
+    turned = b.binary("add", b.binary("mul", b.dense(a, 16), b.normal(4, 16)), b.dense(a, 16))
+    plain = b.binary("add", b.unary("relu", b.dense(a, 16)), b.dense(a, 16))
+    b.graph.outputs = [b.dense(gate, 3), b("matmul", turned, b("transpose", b.dense(a, 16), perm=[1, 0]))]
+    b.graph.outputs.append(b.dense(plain, 3))
+    kept = {v.producer for v in (gate, gate.producer.inputs[0], turned, turned.producer.inputs[0])}
+    for stream, expected in (("float32", kept), ("int8", set())):
+        settings = Recipe("r", Settings(recipe="static_wi8_ai8", residual_stream=stream)).resolve(b.graph)
+        plan = make_plan(b.graph, settings)
+        assert set(b.graph.nodes) - plan.nodes - expected == {n for n in b.graph.nodes if n.op == "transpose"}
+        assert not expected & plan.nodes and plain.producer in plan.nodes
