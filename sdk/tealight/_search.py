@@ -153,7 +153,8 @@ def _recipe(mix: Mapping[str, str], methods: Mapping[str, bool] | None = None) -
     """Returns a mix as a recipe file's contents: static int8 around its layers where one is."""
     base = STATIC if STATIC in mix.values() else FLOAT32
     rules = [{"name": name, "recipe": target} for name, target in mix.items() if target != base]
-    return {"recipe": base, "rule": rules, **({} if methods is None else {"methods": dict(methods)})}
+    off = {} if methods is None else {"methods": dict(methods)}
+    return {"recipe": base, "min_cosine": 0.0, "rule": rules, **off}  # what stays float is decided here
 
 
 def _load(costs: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, Any]:
@@ -212,7 +213,7 @@ class _Lab:
     def costs(self, formats: Sequence[str], progress: Progress | None) -> tuple[list[LayerCosts], float]:
         """Measures each layer in each format: time in a build of only that format, noise of the layer alone."""
         base, total = self._times(self.float)
-        times = {f: self._times(self.build({"recipe": f}))[0] for f in formats}
+        times = {f: self._times(self.build({"recipe": f, "min_cosine": 0.0}))[0] for f in formats}
         table, steps = [], len(self.layers) * len(formats)
         for i, (name, (op, size, can_int8)) in enumerate(self.layers.items()):
             costs = {FLOAT32: Cost(0.0, base.get(name, 0.0), int(size * _BYTES[FLOAT32]))}
@@ -221,7 +222,8 @@ class _Lab:
                     progress("sensitivity", i * len(formats) + j, steps)
                 if (f == STATIC and not can_int8) or (f != STATIC and op == "matmul"):
                     continue
-                alone = {"recipe": FLOAT32, "rule": [{"name": name, "recipe": f}], "methods": _METHODS_OFF}
+                rules = [{"name": name, "recipe": f}]
+                alone = {"recipe": FLOAT32, "min_cosine": 0.0, "rule": rules, "methods": _METHODS_OFF}
                 noise = self._noise(self.build(alone, _PROBES))
                 costs[f] = Cost(noise, times[f].get(name, costs[FLOAT32].ns), int(size * _BYTES.get(f, 1.0)))
             table.append(LayerCosts(name, op, costs))

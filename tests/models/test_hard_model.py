@@ -17,7 +17,7 @@ import tealight
 CLASSES, SIZE, CHANNELS = 10, 12, 32
 SPREAD = np.geomspace(1, 1000, CHANNELS)
 PLAIN = {
-    "recipe": "static_wi8_ai8", "observer": "minmax", "per_channel": False,
+    "recipe": "static_wi8_ai8", "observer": "minmax", "per_channel": False, "min_cosine": 0.0,
     "methods": {"equalization": False, "smoothing": False, "bias_correction": False},
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ def int8_results(
     model: pathlib.Path, samples: list[Arrays], folder: pathlib.Path, methods: dict[str, Any], **recipe: Any
 ) -> np.ndarray:
     """Builds a static int8 bundle with some methods only and returns its first output for each sample, [n, …]."""
-    table = {"recipe": "static_wi8_ai8", **recipe, "methods": {**OFF, **methods}}
+    table = {"recipe": "static_wi8_ai8", "min_cosine": 0.0, **recipe, "methods": {**OFF, **methods}}
     tealight.build(model, folder / "int8.tea", recipe=table, calibration=samples)
     return results(folder / "int8.tea", samples)
 

@@ -54,7 +54,7 @@ def test_a_trained_language_model_keeps_its_next_tokens(assets, tmp_path, native
     found = {}
     for on in (False, True):
         recipe = {
-            "recipe": "float32", "observer": "minmax",
+            "recipe": "float32", "observer": "minmax", "min_cosine": 0.0,
             "rule": [{"name": n, "recipe": "static_wi8_ai8"} for n in names],
             "methods": {"equalization": False, "bias_correction": False, "smoothing": on},
         }  # fmt: skip
