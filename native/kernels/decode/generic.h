@@ -88,21 +88,51 @@ TL_INLINE void MultiplyBlock(const Block<D, kZero> (&blocks)[P], const float* co
   }
 }
 
+// The two ends of a tile are the same for every kind of weights: functions of their own, or the library would hold them
+// for each.
+template <int MR, int P>
+__attribute__((noinline)) void StartTile(const GemmArgs& args, size_t column, size_t columns,
+                                         F32 (&acc)[MR][P][kRowVectors]) {
+  TL_DECODE_UNROLL for (size_t v = 0; v < P * kRowVectors; ++v) {
+    const float* bias = args.bias + column + v * kLanes;
+    const F32 start = args.bias == nullptr ? Zero() : LoadColumns(bias, ColumnsOf(columns, v));
+    for (int r = 0; r < MR; ++r) acc[r][v / kRowVectors][v % kRowVectors] = start;
+  }
+}
+
+template <int MR, int P>
+__attribute__((noinline)) void FinishTile(const F32 (&acc)[MR][P][kRowVectors], const GemmArgs& args, size_t column,
+                                          size_t columns) {
+  const F32 lo = Splat(args.lo), hi = Splat(args.hi);
+  for (int r = 0; r < MR; ++r) {
+    TL_DECODE_UNROLL for (size_t v = 0; v < P * kRowVectors; ++v) {
+      const size_t n = ColumnsOf(columns, v), offset = column + v * kLanes;
+      if (n == 0) continue;
+      F32 y = acc[r][v / kRowVectors][v % kRowVectors];
+      if (args.residual != nullptr) {
+        y = Add(y, LoadColumns(args.residual + static_cast<size_t>(r) * args.residual_stride + offset, n));
+      }
+      y = ClampMax(ClampMin(y, lo), hi);
+      float* dst = args.dst + static_cast<size_t>(r) * args.dst_stride + offset;
+      if (n == kLanes) {
+        Store(dst, y);
+      } else {
+        StorePartial(dst, y, n);
+      }
+    }
+  }
+}
+
 // MR rows, `columns` <= 16 P columns from the start of `panel`; `column` of the call.
 template <DType D, bool kZero, int MR, int P>
 __attribute__((noinline)) void RowsTile(const StoredPanels& weights, size_t panel, const float* const* rows,
                                         const GemmArgs& args, size_t column, size_t columns) {
   constexpr size_t kBytes = D == DType::kFloat16 ? 32 : D == DType::kInt8 ? 16 : 8;
   F32 acc[MR][P][kRowVectors];
+  StartTile<MR, P>(args, column, columns, acc);
   const uint8_t* data[P];
   TL_DECODE_UNROLL for (int p = 0; p < P; ++p) {
     data[p] = weights.data + (panel + static_cast<size_t>(p)) * weights.k * kBytes;
-    TL_DECODE_UNROLL for (size_t j = 0; j < kRowVectors; ++j) {
-      const size_t at = static_cast<size_t>(p) * kRowVectors + j;
-      const float* bias = args.bias + column + at * kLanes;
-      const F32 start = args.bias == nullptr ? Zero() : LoadColumns(bias, ColumnsOf(columns, at));
-      TL_DECODE_UNROLL for (int r = 0; r < MR; ++r) acc[r][p][j] = start;
-    }
   }
   const size_t k = weights.k;
   size_t tap = 0, inside = 0;  // where row `at` lies in lhs
@@ -125,24 +155,7 @@ __attribute__((noinline)) void RowsTile(const StoredPanels& weights, size_t pane
       }
     }
   }
-  const F32 lo = Splat(args.lo), hi = Splat(args.hi);
-  TL_DECODE_UNROLL for (int r = 0; r < MR; ++r) {
-    TL_DECODE_UNROLL for (size_t v = 0; v < P * kRowVectors; ++v) {
-      const size_t n = ColumnsOf(columns, v), offset = column + v * kLanes;
-      if (n == 0) continue;
-      F32 y = acc[r][v / kRowVectors][v % kRowVectors];
-      if (args.residual != nullptr) {
-        y = Add(y, LoadColumns(args.residual + static_cast<size_t>(r) * args.residual_stride + offset, n));
-      }
-      y = ClampMax(ClampMin(y, lo), hi);
-      float* dst = args.dst + static_cast<size_t>(r) * args.dst_stride + offset;
-      if (n == kLanes) {
-        Store(dst, y);
-      } else {
-        StorePartial(dst, y, n);
-      }
-    }
-  }
+  FinishTile<MR, P>(acc, args, column, columns);
 }
 
 template <DType D, bool kZero, int MR>
