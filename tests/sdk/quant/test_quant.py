@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from graph_builder import Build
 
-from tealight import ops
 from tealight.errors import QuantizeError
 from tealight.ir.graph import Graph
 from tealight.ir.interpret import evaluate
@@ -45,14 +44,7 @@ def quantized(graph: Graph, data: list[dict[str, np.ndarray]], recipe: Recipe = 
     return apply(graph, recipe, Data(data), {})
 
 
-def needs(*names: str) -> None:
-    missing = [n for n in names if n not in ops.names()]
-    if missing:
-        pytest.skip(f"this version has no {missing}")
-
-
 def test_dense_net_is_integer_but_for_its_ends(native: None) -> None:
-    needs("q_fully_connected", "q_binary")
     graph = dense_net()
     data = rows(8, 4, 32)
     wanted = [evaluate(graph, d) for d in data]
@@ -68,7 +60,6 @@ def test_dense_net_is_integer_but_for_its_ends(native: None) -> None:
 
 
 def test_values_keep_the_names_of_the_float_graph(native: None) -> None:
-    needs("q_fully_connected", "q_binary")
     graph = dense_net()
     names = {v.name for v in graph.values()}
     quantized(graph, rows(2, 4, 32))
@@ -77,7 +68,6 @@ def test_values_keep_the_names_of_the_float_graph(native: None) -> None:
 
 
 def test_values_behind_a_clamp_keep_their_names(native: None) -> None:
-    needs("q_conv2d")
     b = Build()
     y = b.unary("clip", b.conv(b.input(1, 8, 8, 3), 8), alpha=0.0, beta=6.0)
     name = y.name
@@ -92,7 +82,6 @@ def test_static_recipe_needs_data() -> None:
 
 
 def test_skipped_node_stays_float(native: None) -> None:
-    needs("q_fully_connected")
     graph = dense_net()
     graph.nodes[2].name = "second"
     rule = recipes.load({"recipe": "static_wi8_ai8", "rule": [{"name": "second", "skip": True}]})
@@ -142,7 +131,6 @@ def test_rule_for_nothing_is_an_error(native: None) -> None:
 
 
 def test_infinity_inside_stays_float(native: None) -> None:
-    needs("q_fully_connected")
     b = Build()
     a = b.unary("exp", b.binary("mul", b.dense(b.input(1, 8), 8), 100.0))
     b.graph.outputs = [b.dense(b.unary("reciprocal", a), 4)]
@@ -151,7 +139,6 @@ def test_infinity_inside_stays_float(native: None) -> None:
 
 
 def test_channel_without_weights_keeps_its_bias(native: None) -> None:
-    needs("q_fully_connected")
     b = Build()
     x = b.input(4, 16)
     y = b.unary("relu", b.dense(x, 6))
