@@ -28,6 +28,10 @@ np.save(sys.argv[2], *outputs.values())
 """
 
 
+#: One worker: two builds in one folder would spoil each other.
+pytestmark = pytest.mark.xdist_group("selective_build")
+
+
 @pytest.fixture(scope="module")
 def bundle(assets, tmp_path_factory) -> pathlib.Path:
     if not (ROOT / ".venv" / "bin" / "python").exists():
