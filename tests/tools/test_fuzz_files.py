@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/fuzz/files.py: a sound runtime passes, and a program that crashes is reported."""
+
+import pathlib
+import sys
+
+import pytest
+from parity.op_bundles import one_op_bundle, operands
+
+from tealight import ops
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools" / "fuzz"))
+
+import files  # noqa: E402
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    path = tmp_path / "op.tea"
+    path.write_bytes(one_op_bundle("q_conv2d", ops.get("q_conv2d").cases()[0], operands("q_conv2d", 0)))
+    return path
+
+
+def test_every_variant_is_counted(bundle):
+    program = ROOT / "build" / "host" / "fuzz_bundle"
+    if not program.exists():
+        pytest.skip("build/host/fuzz_bundle is not built; tools/test builds it")
+    total, reports = files.damage(program, bundle, 160, 3)
+    assert reports == []
+    assert total["variants"] == 160 and total["ran"] > 0 and total["silent"] == 0
+
+
+def test_a_crash_is_reported(bundle, tmp_path):
+    program = tmp_path / "crash"
+    program.write_text("#!/bin/sh\necho damage >&2\nkill -SEGV $$\n")
+    program.chmod(0o755)
+    total, reports = files.damage(program, bundle, 16, 3)
+    assert total["variants"] == 0 and len(reports) == files.PARTS
+    assert "exit status -11" in reports[1] and "damage" in reports[1]
