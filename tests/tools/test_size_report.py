@@ -28,10 +28,6 @@ np.save(sys.argv[2], *outputs.values())
 """
 
 
-#: One worker: two builds in one folder would spoil each other.
-pytestmark = pytest.mark.xdist_group("selective_build")
-
-
 @pytest.fixture(scope="module")
 def bundle(assets, tmp_path_factory) -> pathlib.Path:
     if not (ROOT / ".venv" / "bin" / "python").exists():
@@ -62,6 +58,16 @@ def lean(bundle) -> pathlib.Path:
     assert build.returncode == 0, build.stdout + build.stderr
     shutil.copy(ROOT / "native" / "include" / "tealight.h", path.parent)
     return path.parent
+
+
+@pytest.mark.slow
+def test_selective_builds_at_once_wait_for_each_other(bundle, tmp_path):
+    paths = [tmp_path / "a.so", tmp_path / "b.so"]
+    environment = {**os.environ, "TARGET": "host"}
+    command = str(ROOT / "tools" / "selective_build")
+    builds = [subprocess.Popen([command, p, bundle], env=environment, stdout=subprocess.DEVNULL) for p in paths]
+    assert [b.wait() for b in builds] == [0, 0]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 @pytest.mark.slow
