@@ -95,6 +95,7 @@ const char* tl_isa_name(size_t i) {
   return tealight::SupportedIsa(i, &isa) ? tealight::IsaName(isa) : nullptr;
 }
 const char* tl_op_name(size_t i) { return tealight::BuiltOpName(i); }
+const char* tl_build_info(void) { return tealight::BuildInfo(); }
 
 // ---- model ----
 

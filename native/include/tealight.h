@@ -100,6 +100,9 @@ TL_API uint32_t tl_format_version(void);
 TL_API const char* tl_isa_name(size_t i);
 /* Returns the name of the i-th op in this build; NULL past the last. */
 TL_API const char* tl_op_name(size_t i);
+/* Returns what this build holds as lines of words: "tealight-build-info 1", "version V", "format N", "ops A B",
+ * "features C D". `tealight doctor` finds the text in the file of a library that it cannot run. [any] */
+TL_API const char* tl_build_info(void);
 
 /* ---- model: thread-safe, immutable ---- */
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/registry.h"
 
+#include "bundle/file.h"
+
 namespace tealight {
 
 #define TL_OP(name) OpKernel Cpu_##name();
@@ -25,6 +27,28 @@ constexpr Row kOps[] = {
 #undef TL_OP
 #undef TL_NO_OP
 };
+// Names of the build's parts in one literal: the tools read it from the file of a library that they cannot run.
+#ifdef TL_NO_WINOGRAD
+#define TL_WINOGRAD_NAME ""
+#else
+#define TL_WINOGRAD_NAME " winograd"
+#endif
+#ifdef TL_NO_DECODE
+#define TL_DECODE_NAME ""
+#else
+#define TL_DECODE_NAME " stored_weights"
+#endif
+static_assert(kFormatVersion == 1, "the line 'format' below is out of date");
+constexpr char kBuildInfo[] = "tealight-build-info 1\nversion " TL_VERSION
+                              "\nformat 1\nops"
+#define TL_OP(name) " " #name
+#define TL_NO_OP(name)
+#include "registry.inc"
+#undef TL_OP
+#undef TL_NO_OP
+                              "\nfeatures" TL_WINOGRAD_NAME TL_DECODE_NAME "\n";
+static_assert(sizeof(kBuildInfo) < 2048, "the build info grows the library; shorten it");
+
 constexpr size_t kOpCount = sizeof(kOps) / sizeof(kOps[0]);
 static_assert(kOpCount == static_cast<size_t>(schema::OpAttributes::MAX) + 1, "registry.inc is out of date");
 
@@ -44,5 +68,7 @@ const char* BuiltOpName(size_t i) {
   }
   return nullptr;
 }
+
+const char* BuildInfo() { return kBuildInfo; }
 
 }  // namespace tealight

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: tealight build | run | inspect | compare | diff | report | bench | verify | explain | eval.
+"""The command line: one function per command (`tealight --help` lists them).
 
 Each command is one Python call of the package with a table around it; --json prints the same as data. Exit codes:
 0 done, 1 an error or a failed check, 2 wrong usage, 130 interrupted.
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tealight
-from tealight.cli import evaluate, examine, parts, search
+from tealight.cli import doctor, evaluate, examine, parts, search
 from tealight.errors import TealightError
 
 
@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         ("verify", verify, _verify_arguments),
         ("explain", explain, _explain_arguments),
         ("eval", evaluate.run, evaluate.arguments),
+        ("doctor", doctor.run, doctor.arguments),
     ):
         text = (function.__doc__ or "").splitlines()[0]
         command = commands.add_parser(name, help=text, description=text)

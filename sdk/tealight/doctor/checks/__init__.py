@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checks, one per file: each looks at a Package and yields findings. Their order is that of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tealight.doctor.checks import alignment, golden, loading, ops, symbols, version
+from tealight.doctor.findings import Finding
+from tealight.doctor.package import Package
+
+CHECKS: tuple[Callable[[Package], Iterator[Finding]], ...] = (
+    loading.check,
+    alignment.check,
+    symbols.check,
+    version.check,
+    ops.check,
+    golden.check,
+)
