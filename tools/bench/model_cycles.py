@@ -74,16 +74,16 @@ KERNELS = (
     ),
     Kernel("dwconv f32 3x3, relu6", "dwconv/arm_neon.cc", r"Inside<1, true>", {}),
     Kernel("dwconv f32 3x3, in order", "dwconv/arm_neon.cc", r"InOrderTiles<false>", {"a55": 2.2}),
-    Kernel("  the same with relu6", "dwconv/arm_neon.cc", r"InOrderTiles<true>", {"a55": 2.2}),
+    Kernel("dwconv f32 3x3, in order, relu6", "dwconv/arm_neon.cc", r"InOrderTiles<true>", {"a55": 2.2}),
     Kernel("dwconv int8 3x3, sdot", _QDW, r"Inside<3, 1, true>", _dot_gates(6.2, 6.8, 13.7), useful=0.75),
-    Kernel("  the same in order", _QDW, r"Inside<3, 1, false>", {"a55": 2.6}, useful=0.75),
-    Kernel("dwconv int8 3x3/2, sdot", _QDW, r"Inside<3, 2, true>", _dot_gates(6.0, 6.0, 12.0), useful=0.75),
+    Kernel("dwconv int8 3x3, sdot, in order", _QDW, r"InOrderPairs", {"a55": 2.7}, useful=0.75),
+    Kernel("dwconv int8 3x3/2, sdot", _QDW, r"Inside<3, 2, true>", _dot_gates(5.6, 5.7, 11.2), useful=0.75),
     Kernel("dwconv int8 5x5, sdot", _QDW, r"Inside<5, 1, true>", _dot_gates(8.4, 9.0, 18.0), useful=0.625),
     Kernel("dwconv int8 5x5/2, sdot", _QDW, r"Inside<5, 2, true>", _dot_gates(7.0, 8.0, 16.0), useful=0.625),
-    Kernel("dwconv int8 3x3, smlal", "qdwconv/arm_neon.cc", r"InsidePairs<9>", _dot_gates(4.0, 4.5, 8.2)),
-    Kernel("dwconv int8 5x5, smlal", "qdwconv/arm_neon.cc", r"InsidePairs<25>", _dot_gates(5.2, 6.0, 11.0)),
+    Kernel("dwconv int8 3x3, smlal", "qdwconv/arm_neon.cc", r"InsidePairs<9>", _dot_gates(3.6, 4.1, 7.6)),
+    Kernel("dwconv int8 5x5, smlal", "qdwconv/arm_neon.cc", r"InsidePairs<25>", _dot_gates(5.2, 6.0, 10.9)),
     Kernel("gemm int8 8x8, sdot", "qgemm/arm_neondot.cc", r"Tile<8, 2, .*DotLoop>", _dot_gates(31.5, 31.5, 63)),
-    Kernel("  the same in order", "qgemm/arm_neondot.cc", r"Tile<8, 2, .*InOrderLoop>", {"a55": 15.2}),
+    Kernel("gemm int8 8x8, sdot, in order", "qgemm/arm_neondot.cc", r"Tile<8, 2, .*InOrderLoop>", {"a55": 15.2}),
     Kernel(
         "gemm int8 8x8, smmla",
         "qgemm/arm_neoni8mm.cc",
@@ -96,8 +96,10 @@ KERNELS = (
         r"Tile<3, 2, .*PairLoop>",
         {"neoverse-n1": 8.0, "neoverse-n2": 9.1, "neoverse-v2": 16.0},
     ),
-    Kernel("  the same in order", "qgemm/arm_neon.cc", r"Tile<3, 2, .*InOrderLoop>", {"a55": 5.3}),
-    Kernel("  the same, weights of -128", "qgemm/arm_neon.cc", r"Tile<3, 2, .*FullRangeLoop>", {"neoverse-v2": 16.0}),
+    Kernel("gemm int8 3x8, in order", "qgemm/arm_neon.cc", r"Tile<3, 2, .*InOrderLoop>", {"a55": 5.3}),
+    Kernel(
+        "gemm int8 3x8, weights of -128", "qgemm/arm_neon.cc", r"Tile<3, 2, .*FullRangeLoop>", {"neoverse-v2": 16.0}
+    ),
     Kernel(
         "gemv int4 1x32, sdot",
         "qgemm4/arm_neondot.cc",
@@ -111,11 +113,13 @@ KERNELS = (
 _MARCH = {"arm_neondot": ["-march=armv8.2-a+dotprod"], "arm_neoni8mm": ["-march=armv8.2-a+dotprod+i8mm"]}
 
 #: Multiply-adds of an instruction, by its form.
-_MACS = (
+_FLOAT_MACS = (
     (re.compile(r"^fml[as]\s+v\d+\.4s"), 4),
     (re.compile(r"^fml[as]\s+v\d+\.2[sd]"), 2),
     (re.compile(r"^fmul\s+v\d+\.4s"), 4),  # the first tap of a chain that starts at nothing
     (re.compile(r"^fn?m(add|sub)\s"), 1),
+)
+_INTEGER_MACS = (
     (re.compile(r"^[su]dot\s+v\d+\.4s"), 16),
     (re.compile(r"^smmla\s"), 32),
     (re.compile(r"^sm(ull|l[as]l)2?\s+v\d+\.8h"), 8),
@@ -167,8 +171,9 @@ def innermost_loops(body: list[tuple[int, str]]) -> list[list[str]]:
 
 
 def macs(loop: list[str]) -> int:
-    """Returns the multiply-adds of one pass."""
-    return sum(next((n for form, n in _MACS if form.match(line)), 0) for line in loop)
+    """Returns the multiply-adds of one pass; beside those of integers float ones are requantization."""
+    integer = sum(next((n for form, n in _INTEGER_MACS if form.match(line)), 0) for line in loop)
+    return integer or sum(next((n for form, n in _FLOAT_MACS if form.match(line)), 0) for line in loop)
 
 
 def cycles(loop: list[str], core: str) -> float:
@@ -222,13 +227,13 @@ def main() -> int:
     if arguments.json:
         print(json.dumps(rows))
     else:
-        print(f"{'MAC/cycle (gate)':26}" + "".join(f"{core:>18}" for core in CORES))
+        print(f"{'MAC/cycle (gate)':32}" + "".join(f"{core:>18}" for core in CORES))
         for kernel in KERNELS:
             cells = []
             for core in CORES:
                 gate = f" ({kernel.gates[core]})" if core in kernel.gates else ""
                 cells.append(f"{rows[kernel.name][core]:.2f}{gate}")
-            print(f"{kernel.name:26}" + "".join(f"{cell:>18}" for cell in cells))
+            print(f"{kernel.name:32}" + "".join(f"{cell:>18}" for cell in cells))
     for line in missed:
         print(f"below the gate: {line}", file=sys.stderr)
     return 1 if arguments.check and missed else 0

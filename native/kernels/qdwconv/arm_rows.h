@@ -7,6 +7,7 @@
 
 #include <arm_neon.h>
 
+#include "kernels/qdwconv/arm_rows_inorder.h"
 #include "kernels/qdwconv/qdwconv.h"
 
 namespace tealight {
@@ -205,7 +206,7 @@ __attribute__((noinline)) void Inside(const RowsBlock<K, S>& shared, const int8_
   TL_UNROLL for (int k = 0; k < Shape::kKept; ++k) LoadColumn<K, S>(rows, k * pixel, &columns[k]);
   ptrdiff_t at = Shape::kKept * pixel;
   const ptrdiff_t y_step = Shape::kCols * pixel;
-  if (Shape::kPeriod > 1 && (kOffset || S != 1)) {
+  if (Shape::kPeriod > 1) {
     for (; count >= Shape::kPeriod; count -= Shape::kPeriod) {
       TL_UNROLL for (int u = 0; u < Shape::kPeriod; ++u) {
         TL_UNROLL for (int k = Shape::kKept; k < Shape::kInCols; ++k) {
@@ -216,25 +217,6 @@ __attribute__((noinline)) void Inside(const RowsBlock<K, S>& shared, const int8_
         y += y_step;
       }
     }
-  } else if (S == 1 && count > 0) {
-    // In order the end of a tile, a chain of waits, goes beside the products of the next.
-    LoadColumn<K, S>(rows, at, &columns[K - 1]);
-    int16x8x2_t tile = Tile<K, S, kOffset>(lane, columns, 0);
-    for (; count > K; count -= K) {
-      TL_UNROLL for (int u = 1; u <= K; ++u) {
-        at += pixel;
-        LoadColumn<K, S>(rows, at, &columns[(u + K - 1) % K]);
-        const int16x8x2_t next = Tile<K, S, kOffset>(lane, columns, u % K);
-        StoreTile(y, second, Narrow(lane, tile));
-        tile = next;
-        y += y_step;
-      }
-    }
-    StoreTile(y, second, Narrow(lane, tile));
-    y += y_step;
-    at += pixel;
-    --count;
-    TL_UNROLL for (int k = 0; k < Shape::kKept; ++k) columns[k] = columns[k + Shape::kStep];
   }
   for (; count > 0; --count) {
     TL_UNROLL for (int k = Shape::kKept; k < Shape::kInCols; ++k) {
@@ -264,6 +246,44 @@ __attribute__((noinline)) void Edge(const RowsBlock<K, S>& block, const int8_t* 
   if (both) vst1_s8(y + second, vget_high_s8(tile));
 }
 
+// The same for an even number of tiles on cores that issue in order.
+inline void InsideInOrder(const RowsBlock<3, 1>& block, const int8_t* const* in, ptrdiff_t pixel, int8_t* y,
+                          ptrdiff_t second, ptrdiff_t count) {
+  for (int c = 0; c < 8; c += 4) {
+    InOrderLane lane;
+    for (int b = 0; b < 3; ++b) {
+      for (int r = 0; r < 2; ++r) lane.weight[b][r] = vld1q_s32(block.weight[b][0][r] + c);
+    }
+    lane.start = vld1q_s32(block.start + c);
+    lane.scale = vld1q_s32(reinterpret_cast<const int32_t*>(block.scale) + c);
+    lane.offset = block.offset;
+    lane.offset_bits = vdupq_n_s32(-kRoundOffsetBits);
+    lane.lo = vreinterpretq_s32_s8(block.lo);
+    lane.hi = vreinterpretq_s32_s8(block.hi);
+    const int8_t* rows[4];
+    for (int r = 0; r < 4; ++r) rows[r] = in[r] + c;
+    InOrderPairs(lane, rows, pixel, y + c, second, count / 2);
+  }
+}
+
+// Some of `count` > 0 tiles whose columns are all inside; returns how many.
+template <int K, int S>
+ptrdiff_t SomeInside(const RowsBlock<K, S>& block, const int8_t* const* in, ptrdiff_t pixel, int8_t* y,
+                     ptrdiff_t second, ptrdiff_t count) {
+  if (block.small_sums) {
+    Inside<K, S, true>(block, in, pixel, y, second, count);
+    return count;
+  }
+  if constexpr (K == 3 && S == 1) {
+    if (count > 1) {
+      InsideInOrder(block, in, pixel, y, second, count);
+      return count / 2 * 2;
+    }
+  }
+  Inside<K, S, false>(block, in, pixel, y, second, count);
+  return count;
+}
+
 // Output rows i and, where `rows` is 2, i + 1: all columns of 8 channels at c.
 template <int K, int S>
 void Strip(const QDwconvArgs& args, const RowsBlock<K, S>& block, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t c) {
@@ -283,8 +303,7 @@ void Strip(const QDwconvArgs& args, const RowsBlock<K, S>& block, ptrdiff_t i, p
     if (base >= 0 && count > 0 && (Shape::kRows == 1 || rows == 2)) {
       const int8_t* at[Shape::kInRows];
       for (int r = 0; r < Shape::kInRows; ++r) at[r] = in[r] + base * pixel;
-      (block.small_sums ? Inside<K, S, true> : Inside<K, S, false>)(block, at, pixel, y + j * pixel, second, count);
-      j += count * Shape::kCols;
+      j += SomeInside<K, S>(block, at, pixel, y + j * pixel, second, count) * Shape::kCols;
       continue;
     }
     const bool both = Shape::kRows == 2 ? rows == 2 : j + 1 < args.ow;
