@@ -83,8 +83,8 @@ def requantize(
 def scale_of_mean(scale: float, count: np.ndarray | int) -> np.ndarray:
     """Returns the scale of a sum divided by count: the float32 quotient; 0 for count 0.
 
-    Means of 2^n elements tie often (one in 64 does for 8 x 8 windows), and every engine rounds ties to even: means
-    are always `wide`, whose sequence defines ties.
+    Means of 2^n elements tie often (one in 64 does for 8 x 8 windows), and engines round ties to even (but LiteRT, see
+    its frontend): means are always `wide`, whose sequence defines ties.
     """
     n = np.asarray(count, np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):

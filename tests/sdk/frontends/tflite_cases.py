@@ -249,6 +249,14 @@ def _pools() -> list[Case]:
             5,
             {**_SAME, **_TWO, "filter_height": 3, "filter_width": 3},
         ),
+        Case(  # a quarter of the means are ties
+            "AVERAGE_POOL_2D",
+            [q(1, 8, 6, 5)],
+            [q(1, 4, 3, 5)],
+            5,
+            {**_VALID, **_TWO, "filter_height": 2, "filter_width": 2},
+            steps=0,
+        ),
     ]
 
 

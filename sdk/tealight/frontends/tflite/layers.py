@@ -9,8 +9,9 @@ from collections.abc import Callable
 import numpy as np
 
 from tealight.frontends.problems import RefusedError
-from tealight.frontends.tflite.context import OperatorContext
+from tealight.frontends.tflite.context import OperatorContext, same_params
 from tealight.frontends.tflite.registry import converts
+from tealight.frontends.tflite.schema import ACTIVATIONS
 from tealight.ir.graph import Value
 from tealight.ir.types import DType, QuantParams
 
@@ -143,7 +144,17 @@ def max_pool_2d(c: OperatorContext) -> Value:
 
 @converts("AVERAGE_POOL_2D")
 def average_pool_2d(c: OperatorContext) -> Value:
-    """The mean of each window; the padding does not count."""
-    x = c.image(0)
-    attrs = c.window(x, [c.option("filter_height", 1), c.option("filter_width", 1)])
-    return c.activated(c.add("average_pool2d", [x], {**attrs, "count_include_pad": False}))
+    """The mean of each window; the padding does not count.
+
+    Of integers LiteRT takes the mean as they are stored, ties away from zero: here they stand for a little more than
+    themselves, too little to move a mean that is no tie.
+    """
+    height, width = c.option("filter_height", 1), c.option("filter_width", 1)
+    attrs = {**c.window(c.image(0), [height, width]), "count_include_pad": False}
+    stored, plain = c.stored(0), ACTIVATIONS.get(c.option("activation")) == "NONE"
+    if not plain or not same_params(c.params(0), c.result_params()) or stored.dtype not in (DType.INT8, DType.UINT8):
+        return c.activated(c.add("average_pool2d", [c.image(0)], attrs))
+    more = 2.0 ** max(-10 - (height * width).bit_length(), -23)
+    x = c.emitter.dequantize(c.name, stored, QuantParams(np.array(1 + more, np.float32), np.array(0, np.int32)))
+    ones = QuantParams(np.array(1, np.float32), np.array(0, np.int32))
+    return c.emitter.quantize(c.name, c.add("average_pool2d", [x], attrs), ones, stored.dtype)

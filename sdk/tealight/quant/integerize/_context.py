@@ -143,10 +143,12 @@ class Context:
 
     def finish(self, target: Target, value: Value) -> None:
         """Makes an int8 value the result of a target's quantize node; it takes the name of the float value."""
-        source = target.node.inputs[0]
+        source, known = target.node.inputs[0], out(target.node).type
         assert source is not None
         self.editor.swap(target.node, value)
         annotate(value, target.scale, target.zero_point)
+        if known.dtype is DType.INT8 and known.quantization is not None:  # a frontend knows better
+            value.type = dataclasses.replace(value.type, quantization=known.quantization)
         self.take_name(value, source)
 
     def take_name(self, value: Value, source: Value) -> None:
