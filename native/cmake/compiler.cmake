@@ -64,8 +64,7 @@ set(TL_SHARED_LINK_FLAGS "")
 if(APPLE)
   list(APPEND TL_SHARED_LINK_FLAGS -Wl,-dead_strip "-Wl,-exported_symbol,_tl_*")
 else()
-  list(APPEND TL_SHARED_LINK_FLAGS -Wl,--gc-sections -Wl,-z,max-page-size=16384
-       "-Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/api/exports.map")
+  list(APPEND TL_SHARED_LINK_FLAGS -Wl,--gc-sections -Wl,-z,max-page-size=16384)
 endif()
 # Nothing throws, so the tables that unwind the stack only cost: a tenth of the library.
 if(NOT TL_SANITIZE)

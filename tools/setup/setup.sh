@@ -82,4 +82,4 @@ build_native() {
 
 HOST_PACKAGES=(g++ cmake ninja-build ccache flatbuffers-compiler libflatbuffers-dev)
 ARM64_PACKAGES=(g++-aarch64-linux-gnu qemu-user)
-TEST_PACKAGES=(libgtest-dev g++-arm-linux-gnueabihf clang-19 llvm-19 shellcheck chromium)
+TEST_PACKAGES=(libgtest-dev g++-arm-linux-gnueabihf clang-19 llvm-19 shellcheck chromium openjdk-17-jdk-headless junit4 libhamcrest-java)

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The natives of Session.java.
+#include <string.h>
+
+#include "jni_util.h"
+
+namespace tealight_jni {
+namespace {
+
+constexpr jsize kMaxRank = 8;  // as Tensor.java
+
+jlong Create(JNIEnv* env, jclass, jlong model, jint entry_point, jint threads, jboolean profile, jlong memory_limit) {
+  tl_session_options options;
+  tl_session_options_init(&options);
+  options.entry_point = static_cast<size_t>(entry_point);
+  options.threads = static_cast<uint32_t>(threads);
+  options.profile = profile;
+  options.memory_limit = static_cast<uint64_t>(memory_limit);
+  tl_session* session = nullptr;
+  tl_error error = {};
+  const tl_status status = tl_session_create(FromHandle<const tl_model>(model), &options, &session, &error);
+  return Check(env, status, error) ? ToHandle(session) : 0;
+}
+
+void Destroy(JNIEnv*, jclass, jlong session) { tl_session_destroy(FromHandle<tl_session>(session)); }
+
+tl_tensor MakeTensor(JNIEnv* env, jint dtype, jintArray shape, jlong address, jlong bytes) {
+  jint dims[kMaxRank] = {};
+  const jsize rank = env->GetArrayLength(shape);
+  env->GetIntArrayRegion(shape, 0, rank, dims);
+  tl_tensor tensor = {};
+  tensor.dtype = static_cast<tl_dtype>(dtype);
+  tensor.rank = static_cast<uint32_t>(rank);
+  for (jsize i = 0; i < rank; ++i) tensor.shape[i] = dims[i];
+  tensor.data = FromHandle<void>(address);
+  tensor.size_bytes = static_cast<size_t>(bytes);
+  return tensor;
+}
+
+void SetInput(JNIEnv* env, jclass, jlong session, jint i, jint dtype, jintArray shape, jlong address, jlong bytes) {
+  const tl_tensor tensor = MakeTensor(env, dtype, shape, address, bytes);
+  tl_error error = {};
+  Check(env, tl_session_set_input(FromHandle<tl_session>(session), static_cast<size_t>(i), &tensor, &error), error);
+}
+
+void SetOutput(JNIEnv* env, jclass, jlong session, jint i, jint dtype, jintArray shape, jlong address, jlong bytes) {
+  const tl_tensor tensor = MakeTensor(env, dtype, shape, address, bytes);
+  tl_error error = {};
+  Check(env, tl_session_set_output(FromHandle<tl_session>(session), static_cast<size_t>(i), &tensor, &error), error);
+}
+
+void UnsetOutput(JNIEnv* env, jclass, jlong session, jint i) {
+  tl_error error = {};
+  Check(env, tl_session_set_output(FromHandle<tl_session>(session), static_cast<size_t>(i), nullptr, &error), error);
+}
+
+void Run(JNIEnv* env, jclass, jlong session, jlong deadline_ns) {
+  tl_error error = {};
+  Check(env, tl_session_run(FromHandle<tl_session>(session), static_cast<uint64_t>(deadline_ns), &error), error);
+}
+
+// False with an exception pending when there is no such output.
+bool GetOutput(JNIEnv* env, jlong session, jint i, tl_tensor* tensor) {
+  tl_error error = {};
+  return Check(env, tl_session_get_output(FromHandle<tl_session>(session), static_cast<size_t>(i), tensor, &error),
+               error);
+}
+
+jlongArray OutputInfo(JNIEnv* env, jclass, jlong session, jint i) {
+  tl_tensor tensor = {};
+  return GetOutput(env, session, i, &tensor) ? NewTensorInfo(env, tensor) : nullptr;
+}
+
+void CopyOutput(JNIEnv* env, jclass, jlong session, jint i, jlong address, jlong bytes) {
+  tl_tensor tensor = {};
+  if (!GetOutput(env, session, i, &tensor) || bytes == 0) return;
+  const size_t room = static_cast<size_t>(bytes);
+  memcpy(FromHandle<void>(address), tensor.data, tensor.size_bytes < room ? tensor.size_bytes : room);
+}
+
+void Cancel(JNIEnv*, jclass, jlong session) { tl_session_cancel(FromHandle<tl_session>(session)); }
+
+jlongArray Memory(JNIEnv* env, jclass, jlong session) {
+  tl_memory memory = {};
+  tl_session_memory(FromHandle<const tl_session>(session), &memory);
+  const jlong values[] = {static_cast<jlong>(memory.arena_bytes), static_cast<jlong>(memory.scratch_bytes),
+                          static_cast<jlong>(memory.weights_bytes), static_cast<jlong>(memory.state_bytes),
+                          memory.exact};
+  return NewLongs(env, values, sizeof(values) / sizeof(values[0]));
+}
+
+jobjectArray ProfileTexts(JNIEnv* env, jclass, jlong handle) {
+  const tl_session* session = FromHandle<const tl_session>(handle);
+  return NewStrings(env, 2 * tl_session_profile_count(session), [&](size_t i) {
+    tl_profile_row row = {};
+    tl_session_profile_row(session, i / 2, &row);
+    return i % 2 == 0 ? row.name : row.op;
+  });
+}
+
+jlongArray ProfileNumbers(JNIEnv* env, jclass, jlong handle) {
+  const tl_session* session = FromHandle<const tl_session>(handle);
+  const size_t count = tl_session_profile_count(session);
+  jlongArray numbers = env->NewLongArray(static_cast<jsize>(4 * count));
+  if (numbers == nullptr) return nullptr;
+  for (size_t i = 0; i < count; ++i) {
+    tl_profile_row row = {};
+    tl_session_profile_row(session, i, &row);
+    const jlong values[] = {row.instruction, static_cast<jlong>(row.runs), static_cast<jlong>(row.total_ns),
+                            static_cast<jlong>(row.min_ns)};
+    env->SetLongArrayRegion(numbers, static_cast<jsize>(4 * i), 4, values);
+  }
+  return numbers;
+}
+
+}  // namespace
+
+bool RegisterSession(JNIEnv* env) {
+  const Native natives[] = {
+      {"nativeCreate", "(JIIZJ)J", reinterpret_cast<void*>(Create)},
+      {"nativeDestroy", "(J)V", reinterpret_cast<void*>(Destroy)},
+      {"nativeSetInput", "(JII[IJJ)V", reinterpret_cast<void*>(SetInput)},
+      {"nativeSetOutput", "(JII[IJJ)V", reinterpret_cast<void*>(SetOutput)},
+      {"nativeUnsetOutput", "(JI)V", reinterpret_cast<void*>(UnsetOutput)},
+      {"nativeRun", "(JJ)V", reinterpret_cast<void*>(Run)},
+      {"nativeOutputInfo", "(JI)[J", reinterpret_cast<void*>(OutputInfo)},
+      {"nativeCopyOutput", "(JIJJ)V", reinterpret_cast<void*>(CopyOutput)},
+      {"nativeCancel", "(J)V", reinterpret_cast<void*>(Cancel)},
+      {"nativeMemory", "(J)[J", reinterpret_cast<void*>(Memory)},
+      {"nativeProfileTexts", "(J)[Ljava/lang/String;", reinterpret_cast<void*>(ProfileTexts)},
+      {"nativeProfileNumbers", "(J)[J", reinterpret_cast<void*>(ProfileNumbers)},
+  };
+  return Register(env, "dev/tealight/Session", natives);
+}
+
+}  // namespace tealight_jni

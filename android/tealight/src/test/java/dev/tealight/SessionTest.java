@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.tealight;
+
+import static org.junit.Assert.assertArrayEquals;
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertThrows;
+import static org.junit.Assert.assertTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.Test;
+import org.junit.function.ThrowingRunnable;
+
+/** Running: names, shapes, types, cancellation, deadlines, closing. The bits are RealModelsTest's business. */
+public class SessionTest {
+  static TealightException assertFails(ErrorCode code, String message, ThrowingRunnable call) {
+    TealightException e = assertThrows(TealightException.class, call);
+    assertEquals(e.getMessage(), code, e.getCode());
+    assertTrue(e.getMessage(), e.getMessage().contains(message) && e.getMessage().contains("expected"));
+    return e;
+  }
+
+  /** x [2, 3] transposed is y [3, 2]. */
+  private static Session small(Model model) {
+    return model.newSession(new Session.Options().setThreads(1));
+  }
+
+  /** Runs on another thread until stop() is called in this one; returns what the run threw. */
+  static Throwable runMeanwhile(Session session, ThrowingRunnable stop) throws Throwable {
+    Throwable[] thrown = new Throwable[1];
+    CountDownLatch begun = new CountDownLatch(1);
+    Thread runner = new Thread(() -> {
+      begun.countDown();
+      try {
+        session.run(Tensor.allocate(DataType.FLOAT32, 4, 4));
+      } catch (Throwable e) {
+        thrown[0] = e;
+      }
+    });
+    runner.start();
+    begun.await();
+    while (!session.handle().isRunning()) Thread.yield();
+    stop.run();
+    runner.join(20_000);
+    assertTrue("the run goes on", !runner.isAlive());
+    return thrown[0];
+  }
+
+  @Test
+  public void runsByName() {
+    try (Model model = Recordings.model("float32"); Session session = small(model)) {
+      Map<String, Tensor> outputs =
+          session.run(Collections.singletonMap("x", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3)));
+      assertEquals(Collections.singleton("y"), outputs.keySet());
+      assertArrayEquals(new int[] {3, 2}, outputs.get("y").getShape());
+      assertArrayEquals(new float[] {1, 4, 2, 5, 3, 6}, outputs.get("y").toFloatArray(), 0);
+    }
+  }
+
+  @Test
+  public void runsIntoTheCallersTensors() {
+    try (Model model = Recordings.model("float32"); Session session = small(model)) {
+      Tensor x = Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3);
+      Tensor y = Tensor.allocate(DataType.FLOAT32, 3, 2);
+      session.run(Collections.singletonMap("x", x), Collections.singletonMap("y", y));
+      assertArrayEquals(new float[] {1, 4, 2, 5, 3, 6}, y.toFloatArray(), 0);
+      x.getBuffer().putFloat(4, 20); // the same tensors again
+      session.run(new Tensor[] {x}, new Tensor[] {y});
+      assertArrayEquals(new float[] {1, 4, 20, 5, 3, 6}, y.toFloatArray(), 0);
+    }
+  }
+
+  @Test
+  public void runsEveryType() throws IOException {
+    for (DataType type : DataType.values()) {
+      if (type.byteSize(2) == 1)
+        continue; // 4-bit tensors are constants only
+      String name = type.name().toLowerCase();
+      try (Model model = Recordings.model(name); Session session = small(model)) {
+        assertEquals(type, session.getInputs().get(0).getDataType());
+        RealModelsTest.assertSameBits(
+            name, Recordings.tensors(name + "/0", "out"), session.run(Recordings.tensors(name + "/0", "in")));
+      }
+    }
+  }
+
+  @Test
+  public void followsOpenShapes() {
+    try (Model model = Recordings.model("open_batch"); Session session = model.newSession()) {
+      for (int batch : new int[] {1, 150, 0, 7}) {
+        Tensor[] outputs = session.run(Tensor.allocate(DataType.FLOAT32, batch, 4));
+        assertArrayEquals(new int[] {batch, 3}, outputs[0].getShape());
+      }
+      Tensor[] inputs = {Tensor.allocate(DataType.FLOAT32, 2, 4)};
+      Tensor[] outputs = {Tensor.allocate(DataType.FLOAT32, 2, 3)};
+      session.run(inputs, outputs);
+      assertArrayEquals(session.run(inputs)[0].toFloatArray(), outputs[0].toFloatArray(), 0);
+      Tensor[] larger = {Tensor.allocate(DataType.FLOAT32, 3, 3)};
+      assertFails(ErrorCode.WRONG_SHAPE, "shape [3, 3], expected [2, 3]", () -> session.run(inputs, larger));
+      Tensor[] smaller = {Tensor.allocate(DataType.FLOAT32, 1, 3)};
+      assertFails(ErrorCode.WRONG_SHAPE, "output", () -> session.run(inputs, smaller));
+    }
+  }
+
+  @Test
+  public void refusesWrongTensors() {
+    try (Model model = Recordings.model("float32"); Session session = small(model)) {
+      Tensor x = Tensor.allocate(DataType.FLOAT32, 2, 3);
+      assertFails(ErrorCode.WRONG_DTYPE, "'x'", () -> session.run(Tensor.allocate(DataType.INT32, 2, 3)));
+      assertFails(ErrorCode.WRONG_SHAPE, "'x'", () -> session.run(Tensor.allocate(DataType.FLOAT32, 3, 2)));
+      assertFails(ErrorCode.WRONG_SHAPE, "'x'", () -> session.run(Tensor.allocate(DataType.FLOAT32, 6)));
+      assertFails(ErrorCode.WRONG_DTYPE, "'y'",
+          () -> session.run(new Tensor[] {x}, new Tensor[] {Tensor.allocate(DataType.UINT32, 3, 2)}));
+      assertFails(ErrorCode.WRONG_SHAPE, "'y'",
+          () -> session.run(new Tensor[] {x}, new Tensor[] {Tensor.allocate(DataType.FLOAT32, 6)}));
+      ByteBuffer readOnly = ByteBuffer.allocateDirect(24).order(ByteOrder.nativeOrder()).asReadOnlyBuffer();
+      Tensor constant = Tensor.wrap(readOnly.order(ByteOrder.nativeOrder()), DataType.FLOAT32, 3, 2);
+      assertThrows(IllegalArgumentException.class, () -> session.run(new Tensor[] {x}, new Tensor[] {constant}));
+      assertEquals(1, session.run(x).length); // still of use
+    }
+  }
+
+  @Test
+  public void refusesWrongNamesAndCounts() {
+    try (Model model = Recordings.model("float32"); Session session = small(model)) {
+      Tensor x = Tensor.allocate(DataType.FLOAT32, 2, 3);
+      Map<String, Tensor> inputs = new HashMap<>();
+      assertFails(ErrorCode.MISSING_INPUT, "'x'", () -> session.run(inputs));
+      inputs.put("image", x);
+      assertFails(ErrorCode.MISSING_INPUT, "'x'", () -> session.run(inputs));
+      inputs.put("x", x);
+      assertFails(ErrorCode.NOT_FOUND, "'image'", () -> session.run(inputs));
+      assertFails(ErrorCode.NOT_FOUND, "output 'z'",
+          () -> session.run(Collections.singletonMap("x", x), new HashMap<String, Tensor>() {
+            {
+              put("y", Tensor.allocate(DataType.FLOAT32, 3, 2));
+              put("z", x);
+            }
+          }));
+      assertFails(ErrorCode.MISSING_INPUT, "inputs: 0", () -> session.run());
+      assertFails(ErrorCode.NOT_FOUND, "inputs: 2", () -> session.run(x, x));
+      assertThrows(NullPointerException.class, () -> session.run((Tensor) null));
+      assertEquals(1, session.run(x).length); // still of use
+    }
+  }
+
+  @Test
+  public void refusesWrongOptions() {
+    try (Model model = Recordings.model("word")) {
+      assertThrows(IllegalArgumentException.class, () -> new Session.Options().setThreads(-1));
+      assertThrows(IllegalArgumentException.class, () -> new Session.Options().setMemoryLimit(-1));
+      assertFails(
+          ErrorCode.INVALID_ARGUMENT, "threads", () -> model.newSession(new Session.Options().setThreads(100_000)));
+      assertFails(ErrorCode.NOT_FOUND, "'other'", () -> model.newSession(new Session.Options().setEntryPoint("other")));
+      assertFails(ErrorCode.OUT_OF_MEMORY, "", () -> model.newSession(new Session.Options().setMemoryLimit(1)));
+      model.newSession(new Session.Options().setEntryPoint("main").setMemoryLimit(1 << 20)).close();
+    }
+  }
+
+  @Test
+  public void cancelsARunFromAnotherThread() throws Throwable {
+    try (Model model = Recordings.model("endless"); Session session = small(model)) {
+      Throwable thrown = runMeanwhile(session, session::cancel);
+      assertEquals(ErrorCode.CANCELLED, ((TealightException) thrown).getCode());
+    }
+  }
+
+  @Test
+  public void cancellingWithoutARunDoesNothing() {
+    try (Model model = Recordings.model("float32"); Session session = small(model)) {
+      session.cancel();
+      assertEquals(1, session.run(Tensor.allocate(DataType.FLOAT32, 2, 3)).length);
+    }
+  }
+
+  @Test
+  public void aLateCancellationIsNotTheNextRunsBusiness() {
+    // The C API keeps a request that came too late; the next run must not fall to it.
+    try (Model model = Recordings.model("float32"); Session session = small(model)) {
+      Tensor x = Tensor.allocate(DataType.FLOAT32, 2, 3);
+      Session.nativeCancel(session.handle().begin(x));
+      session.handle().end();
+      assertEquals(1, session.run(x).length);
+    }
+  }
+
+  @Test
+  public void givesUpAtTheDeadline() {
+    try (Model model = Recordings.model("endless"); Session session = small(model)) {
+      Tensor x = Tensor.allocate(DataType.FLOAT32, 4, 4);
+      session.setDeadline(50, TimeUnit.MILLISECONDS);
+      long start = System.nanoTime();
+      assertFails(ErrorCode.DEADLINE, "deadline", () -> session.run(x));
+      assertTrue(System.nanoTime() - start >= 50_000_000);
+      assertThrows(IllegalArgumentException.class, () -> session.setDeadline(-1, TimeUnit.SECONDS));
+    }
+    try (Model model = Recordings.model("float32"); Session session = small(model)) {
+      session.setDeadline(1, TimeUnit.DAYS);
+      assertEquals(1, session.run(Tensor.allocate(DataType.FLOAT32, 2, 3)).length);
+    }
+  }
+
+  @Test
+  public void closingCancelsTheRunAndDoesNotWait() throws Throwable {
+    int before = NativeHandle.count();
+    try (Model model = Recordings.model("endless"); Session session = small(model)) {
+      Throwable thrown = runMeanwhile(session, session::close);
+      assertEquals(ErrorCode.CANCELLED, ((TealightException) thrown).getCode());
+    }
+    assertEquals(before, NativeHandle.count());
+  }
+
+  @Test
+  public void refusesUseAfterClose() {
+    try (Model model = Recordings.model("float32")) {
+      Session session = model.newSession();
+      session.close();
+      session.close();
+      session.cancel();
+      IllegalStateException e =
+          assertThrows(IllegalStateException.class, () -> session.run(Tensor.allocate(DataType.FLOAT32, 2, 3)));
+      assertTrue(e.getMessage(), e.getMessage().contains("session: closed"));
+      assertThrows(IllegalStateException.class, session::getMemory);
+      assertThrows(IllegalStateException.class, session::getProfile);
+    }
+  }
+
+  @Test
+  public void aSecondCallAtOnceIsRefused() throws Throwable {
+    try (Model model = Recordings.model("endless"); Session session = small(model)) {
+      runMeanwhile(session, () -> {
+        Tensor x = Tensor.allocate(DataType.FLOAT32, 4, 4);
+        assertFails(ErrorCode.BUSY, "session", () -> session.run(x));
+        assertFails(ErrorCode.BUSY, "session", session::getMemory);
+        assertFails(ErrorCode.BUSY, "session", session::getProfile);
+        session.cancel();
+      });
+    }
+  }
+
+  @Test
+  public void runsWhereTheSessionWasMadeOrElsewhere() throws InterruptedException {
+    try (Model model = Recordings.model("float32"); Session session = small(model)) {
+      Tensor[][] outputs = new Tensor[1][];
+      Thread thread = new Thread(() -> outputs[0] = session.run(Tensor.of(new float[6], 2, 3)));
+      thread.start();
+      thread.join();
+      assertArrayEquals(new float[6], outputs[0][0].toFloatArray(), 0);
+    }
+  }
+
+  @Test
+  public void tellsWhatItNeeds() {
+    try (Model model = Recordings.model("word"); Session session = model.newSession()) {
+      MemoryUse use = session.getMemory();
+      assertTrue(use.isExact());
+      assertEquals(64000, use.getArenaBytes());
+      assertEquals(91472, use.getWeightsBytes());
+      assertTrue(use.toString(), use.getScratchBytes() > 0 && use.getStateBytes() > 0);
+    }
+  }
+
+  @Test
+  public void profiles() throws IOException {
+    try (Model model = Recordings.model("word");
+        Session session = model.newSession(new Session.Options().setProfile(true))) {
+      for (int i = 0; i < 3; ++i) session.run(Recordings.tensors("word/0", "in"));
+      List<ProfileRow> rows = session.getProfile();
+      assertTrue(rows.size() > 5);
+      for (int i = 0; i < rows.size(); ++i) {
+        ProfileRow row = rows.get(i);
+        assertEquals(i, row.getInstruction());
+        assertEquals(3, row.getRuns());
+        assertTrue(row.toString(), row.getMinNanos() > 0 && 3 * row.getMinNanos() <= row.getTotalNanos());
+      }
+      assertTrue(rows.toString(), rows.get(0).getOp().contains("conv2d"));
+    }
+    try (Model model = Recordings.model("word"); Session session = model.newSession()) {
+      assertEquals(Collections.emptyList(), session.getProfile());
+    }
+  }
+
+  @Test
+  public void whatIsDroppedIsFreed() throws Exception {
+    int before = NativeHandle.count();
+    Recordings.model("word").newSession();
+    assertTrue(NativeHandle.count() >= before + 1);
+    for (int i = 0; i < 100 && NativeHandle.count() > before; ++i) {
+      System.gc();
+      Thread.sleep(20);
+    }
+    assertEquals(before, NativeHandle.count());
+  }
+
+  @Test
+  public void listsAreInOrder() {
+    try (Model model = Recordings.model("faces"); Session session = model.newSession()) {
+      assertEquals(Arrays.asList("scores", "boxes"),
+          Arrays.asList(session.getOutputs().get(0).getName(), session.getOutputs().get(1).getName()));
+    }
+  }
+}
