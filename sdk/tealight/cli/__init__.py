@@ -182,7 +182,7 @@ def run(o: argparse.Namespace) -> int:
 
     bundle = reader.read_bundle(o.bundle)
     with tealight.Session(o.bundle, threads=o.threads, isa=o.isa, device=o.device, engine=o.engine) as session:
-        feeds = inputs.load(o.files, o.input, session.inputs, bundle.images)
+        feeds = inputs.load(o.files, parts.named(o), session.inputs, bundle.images)
         if o.random:
             feeds = inputs.fill(session.inputs, feeds)
         outputs = session.run(feeds)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
@@ -45,17 +44,10 @@ def escape(text: str) -> str:
 
 def print_json(data: Any) -> int:
     """Prints data and returns exit code 0."""
+    from tealight.report.results import finite
+
     print(json.dumps(finite(data), indent=2, default=str, allow_nan=False))
     return 0
-
-
-def finite(data: Any) -> Any:
-    """Returns data with null for infinities and NaN, which JSON does not have."""
-    if isinstance(data, dict):
-        return {k: finite(v) for k, v in data.items()}
-    if isinstance(data, list | tuple):
-        return [finite(v) for v in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def with_progress(quiet: bool, work: Callable[[Callable[[str, int, int], None] | None], Any]) -> Any:
@@ -123,6 +115,11 @@ def input_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="a single input by name")
 
 
+def named(o: argparse.Namespace) -> dict[str, str]:
+    """Returns the file of each --input."""
+    return dict(pair(text, "--input") for text in o.input)
+
+
 def feeds(o: argparse.Namespace) -> dict[str, Any]:
     """Returns the inputs that the arguments name for o.bundle; missing ones are seeded random numbers."""
     import tealight
@@ -131,7 +128,7 @@ def feeds(o: argparse.Namespace) -> dict[str, Any]:
 
     with tealight.Session(o.bundle, engine="reference") as session:
         infos = session.inputs
-    return inputs.fill(infos, inputs.load(o.files, o.input, infos, reader.read_bundle(o.bundle).images))
+    return inputs.fill(infos, inputs.load(o.files, named(o), infos, reader.read_bundle(o.bundle).images))
 
 
 def cluster_argument(p: argparse.ArgumentParser) -> None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import os
 import pathlib
 import wave
-from collections.abc import Sequence
-from typing import Any
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,16 +16,21 @@ from tealight.emulator.types import TensorInfo, suggestion
 from tealight.errors import TealightError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm")
+#: The decoders that may see a picture's bytes.
+PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "PPM")
+
+#: A path, or an open file whose attribute `name` ends as its kind does.
+File = str | BinaryIO
 
 
 def load(
-    files: Sequence[str], named: Sequence[str], infos: Sequence[TensorInfo], images: Sequence[dict[str, Any]]
+    files: Sequence[File], named: Mapping[str, File], infos: Sequence[TensorInfo], images: Sequence[dict[str, Any]]
 ) -> dict[str, np.ndarray]:
     """Reads the inputs of a model.
 
     Args:
         files: Files for the inputs in order; an .npz may name several.
-        named: "input=file" for single inputs.
+        named: File by input name.
         infos: What the model wants.
         images: The bundle's image metadata.
 
@@ -36,29 +42,35 @@ def load(
     """
     known = {i.name: i for i in infos}
     found: dict[str, np.ndarray] = {}
-    for text in named:
-        name, equals, file = text.partition("=")
-        if not equals or name not in known:
+    for name, file in named.items():
+        if name not in known:
             raise TealightError(
                 f"input {name!r}: not an input of the model, expected one of {list(known)}{suggestion(name, known)}"
             )
         found[name] = load_one(file, known[name], images)
     for file in files:
-        if file.lower().endswith(".npz"):
+        if _name(file).lower().endswith(".npz"):
             found.update(_arrays(file, known))
             continue
         free = [i for i in infos if i.name not in found]
         if not free:
-            raise TealightError(f"input file {file!r}: one too many, the model has {len(infos)} inputs: {list(known)}")
+            raise TealightError(
+                f"input file {_name(file)!r}: one too many, the model has {len(infos)} inputs: {list(known)}"
+            )
         found[free[0].name] = load_one(file, free[0], images)
     return found
 
 
-def load_one(file: str, info: TensorInfo, images: Sequence[dict[str, Any]]) -> np.ndarray:
+def _name(file: File) -> str:
+    return file if isinstance(file, str) else str(file.name)
+
+
+def load_one(file: File, info: TensorInfo, images: Sequence[dict[str, Any]]) -> np.ndarray:
     """Reads one file for one input."""
-    if not os.path.isfile(file):
-        raise TealightError(f"input file {file!r}: not found, expected a picture, .wav, .npy or .npz")
-    suffix = pathlib.Path(file).suffix.lower()
+    name = _name(file)
+    if isinstance(file, str) and not os.path.isfile(file):
+        raise TealightError(f"input file {name!r}: not found, expected a picture, .wav, .npy or .npz")
+    suffix = pathlib.Path(name).suffix.lower()
     try:
         if suffix == ".npy":
             return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
@@ -67,19 +79,19 @@ def load_one(file: str, info: TensorInfo, images: Sequence[dict[str, Any]]) -> n
         if suffix in PICTURES:
             return picture(file, info, images)
     except (OSError, ValueError, wave.Error, EOFError) as e:
-        raise TealightError(f"input file {file!r}: {e}, expected a readable {suffix} file") from e
+        raise TealightError(f"input file {name!r}: {e}, expected a readable {suffix} file") from e
     raise TealightError(
-        f"input file {file!r}: kind {suffix!r}, expected a picture ({' '.join(PICTURES)}), .wav, .npy or .npz"
+        f"input file {name!r}: kind {suffix!r}, expected a picture ({' '.join(PICTURES)}), .wav, .npy or .npz"
     )
 
 
-def _arrays(file: str, known: dict[str, TensorInfo]) -> dict[str, np.ndarray]:
+def _arrays(file: File, known: dict[str, TensorInfo]) -> dict[str, np.ndarray]:
     """Reads an .npz: arrays by input name, or numbered in the inputs' order (arr_0, in_0 …)."""
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {k: archive[k] for k in archive.files}
-    except (OSError, ValueError) as e:
-        raise TealightError(f"input file {file!r}: {e}, expected an .npz file") from e
+    except (OSError, ValueError, zipfile.BadZipFile) as e:
+        raise TealightError(f"input file {_name(file)!r}: {e}, expected an .npz file") from e
     named = {k: v for k, v in arrays.items() if k in known}
     if named:
         return named
@@ -87,12 +99,12 @@ def _arrays(file: str, known: dict[str, TensorInfo]) -> dict[str, np.ndarray]:
         numbered = [arrays[f"{prefix}{i}"] for i in range(len(known)) if f"{prefix}{i}" in arrays]
         if len(numbered) == len(known):
             return dict(zip(known, numbered, strict=True))
-    raise TealightError(f"input file {file!r}: holds {sorted(arrays)}, expected arrays named {list(known)}")
+    raise TealightError(f"input file {_name(file)!r}: holds {sorted(arrays)}, expected arrays named {list(known)}")
 
 
-def picture(file: str, info: TensorInfo, images: Sequence[dict[str, Any]]) -> np.ndarray:
-    """Returns a picture as an input: resized, in the right order of channels, (pixel - mean) * scale."""
-    from PIL import Image
+def picture(file: File, info: TensorInfo, images: Sequence[dict[str, Any]]) -> np.ndarray:
+    """Returns a picture as an input: upright, resized, in the right order of channels, (pixel - mean) * scale."""
+    from PIL import Image, ImageOps
 
     image = next((i for i in images if i["input"] == info.name), None)
     if image is None:
@@ -100,9 +112,9 @@ def picture(file: str, info: TensorInfo, images: Sequence[dict[str, Any]]) -> np
             f"input {info.name!r}: the bundle does not say how a picture becomes this input, expected image metadata; "
             "build it with --image mean=…,scale=…, or pass an .npy file"
         )
-    with Image.open(file) as opened:
+    with Image.open(file, formats=PICTURE_FORMATS) as opened:
         mode = "L" if image["channel_order"] == "GRAY" else "RGB"
-        converted = opened.convert(mode)
+        converted = ImageOps.exif_transpose(opened).convert(mode)
         if image["width"] and image["height"]:
             converted = converted.resize((image["width"], image["height"]), Image.Resampling.BILINEAR)
         return pixels(np.asarray(converted), info, image)
@@ -121,7 +133,7 @@ def pixels(array: np.ndarray, info: TensorInfo, image: dict[str, Any]) -> np.nda
     return np.ascontiguousarray(array[None] if len(info.shape) == 4 else array, dtype=info.dtype)
 
 
-def sound(file: str, info: TensorInfo) -> np.ndarray:
+def sound(file: File, info: TensorInfo) -> np.ndarray:
     """Returns a PCM .wav as float samples in [-1, 1], channels averaged, cut or padded to the input's length."""
     with wave.open(file, "rb") as w:
         width, channels, data = w.getsampwidth(), w.getnchannels(), w.readframes(w.getnframes())
@@ -129,21 +141,42 @@ def sound(file: str, info: TensorInfo) -> np.ndarray:
         samples = (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128
     elif width == 2:
         samples = np.frombuffer(data, "<i2").astype(np.float32) / 32768
+    elif width == 3:
+        samples = (_wide(data).view("<i4").reshape(-1).astype(np.float64) / 2**31).astype(np.float32)
     elif width == 4:
         samples = (np.frombuffer(data, "<i4").astype(np.float64) / 2**31).astype(np.float32)
     else:
-        raise TealightError(f"input file {file!r}: {8 * width} bits a sample, expected 8, 16 or 32")
+        raise TealightError(f"input file {_name(file)!r}: {8 * width} bits a sample, expected 8, 16, 24 or 32")
     samples = samples.reshape(-1, channels).mean(axis=1)
-    wide = [i for i, d in enumerate(info.shape) if d != 1]
-    if len(wide) > 1 or info.dtype.kind != "f":
+    axis = sound_axis(info)
+    if axis is None:
         raise TealightError(f"input {info.name!r}: {info}, expected a float input [n] or [1, n] for a .wav")
-    length = info.shape[wide[0]] if wide else 1
+    length = info.shape[axis] if info.shape else 1
     if isinstance(length, int):
         samples = np.pad(samples[:length], (0, max(0, length - samples.size)))
     shape = [1] * len(info.shape)
-    if wide:
-        shape[wide[0]] = samples.size
+    if shape:
+        shape[axis] = samples.size
     return samples.reshape(shape).astype(info.dtype)
+
+
+def sound_axis(info: TensorInfo) -> int | None:
+    """Returns which dim of an input holds samples: the long one, else the last open one; None where it takes no sound.
+
+    An open dim beside a long one is a batch.
+    """
+    long = [i for i, d in enumerate(info.shape) if isinstance(d, int) and d != 1]
+    open_dims = [i for i, d in enumerate(info.shape) if not isinstance(d, int)]
+    if info.dtype.kind != "f" or len(long) > 1:
+        return None
+    return [0, *open_dims, *long][-1]
+
+
+def _wide(data: bytes) -> np.ndarray:
+    """Returns 24-bit samples as the upper bytes of 32-bit ones."""
+    wide = np.zeros((len(data) // 3, 4), np.uint8)
+    wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+    return wide
 
 
 def fill(infos: Sequence[TensorInfo], found: dict[str, np.ndarray], seed: int = 0) -> dict[str, np.ndarray]:

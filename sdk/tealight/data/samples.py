@@ -214,7 +214,7 @@ class _Reader:
         def read() -> Iterator[Sample]:
             for file, label in found:
                 if file.suffix.lower() == ".npz":
-                    arrays = inputs.load([str(file)], [], list(self.infos.values()), self.images)
+                    arrays = inputs.load([str(file)], {}, list(self.infos.values()), self.images)
                 else:
                     only = self._only(str(file))
                     arrays = {only.name: inputs.load_one(str(file), only, self.images)}
@@ -244,7 +244,9 @@ class _Reader:
     def fit(self, array: np.ndarray, info: TensorInfo) -> np.ndarray:
         """Returns a row as the input wants it: a batch dim in front, a uint8 picture as the image metadata says."""
         image = next((i for i in self.images if i["input"] == info.name), None)
-        if image is not None and array.dtype == np.uint8 and info.dtype.kind == "f" and array.ndim in (2, 3):
+        if image is not None and array.dtype == np.uint8 and info.dtype.kind == "f" and array.ndim in (2, 3, 4):
+            if array.ndim == 4 and len(array) == 1:  # as the model lays it out
+                array = array[0].transpose(1, 2, 0) if image["layout"] == "NCHW" else array[0]
             array = inputs.pixels(array, info, image)
         if array.ndim == len(info.shape) - 1:
             array = array[None]

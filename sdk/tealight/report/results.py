@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,3 +50,12 @@ def show(console: Console, outputs: Sequence[dict[str, Any]]) -> None:
             console.print(best)
         elif "values" in o:
             console.print(f"{o['name']} = {o['values']}", markup=False, highlight=False)
+
+
+def finite(data: Any) -> Any:
+    """Returns data with null for infinities and NaN, which JSON does not have."""
+    if isinstance(data, dict):
+        return {k: finite(v) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [finite(v) for v in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

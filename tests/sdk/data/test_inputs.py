@@ -40,6 +40,22 @@ def test_channel_order_and_layout(red):
     np.testing.assert_allclose(x[0, :, 0, 0], [20, 40, 85])
 
 
+def test_picture_is_upright(tmp_path):
+    turned = Image.new("RGB", (8, 6), (0, 0, 0))
+    turned.paste((255, 255, 255), (0, 0, 8, 3))  # white on top, as the sensor saw it
+    exif = turned.getexif()
+    exif[0x0112] = 6  # to be shown turned by 90 degrees: white on the right
+    turned.save(tmp_path / "t.png", exif=exif)
+    x = inputs.picture(str(tmp_path / "t.png"), TensorInfo("x", np.dtype(np.uint8), (1, 2, 4, 3)), [image()])
+    assert x[0, :, 0].max() == 0 and x[0, :, -1].min() == 255
+
+
+def test_open_files_are_read_by_their_name(red):
+    with open(red, "rb") as f:
+        found = inputs.load([], {"x": f}, [TensorInfo("x", F32, (1, 2, 4, 3))], [image()])
+    np.testing.assert_array_equal(found["x"], inputs.picture(red, TensorInfo("x", F32, (1, 2, 4, 3)), [image()]))
+
+
 def test_integer_inputs_stay_pixels(red):
     x = inputs.picture(red, TensorInfo("x", np.dtype(np.uint8), (1, 2, 4, 3)), [image()])
     assert x.dtype == np.uint8 and x[0, 0, 0].tolist() == [200, 100, 50]
@@ -63,19 +79,42 @@ def test_sound_in_every_width(tmp_path, width, dtype, one):
     assert inputs.sound(str(path), TensorInfo("x", F32, (1, "n"))).shape == (1, 3)
 
 
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((5,), 0), ((1, 5), 1), ((1, "n"), 1), (("n", 5), 1), (("b", "n"), 1), (("b", 1, "n"), 2), ((5, "b"), 0), ((), 0)],
+)
+def test_sound_lies_along_the_long_dim_or_the_last_open_one(shape, axis):
+    assert inputs.sound_axis(TensorInfo("x", F32, shape)) == axis
+
+
+@pytest.mark.parametrize("info", [TensorInfo("x", F32, (2, 5)), TensorInfo("x", np.dtype(np.int16), (5,))])
+def test_sound_does_not_fit_everything(info):
+    assert inputs.sound_axis(info) is None
+
+
+def test_sound_of_24_bits(tmp_path):
+    with wave.open(str(tmp_path / "s.wav"), "wb") as w:
+        w.setnchannels(1)
+        w.setsampwidth(3)
+        w.setframerate(8000)
+        w.writeframes(b"".join(int(v).to_bytes(3, "little", signed=True) for v in (2**22, -(2**22), 1)))
+    x = inputs.sound(str(tmp_path / "s.wav"), TensorInfo("x", F32, (1, 3)))
+    assert x.tolist() == [[0.5, -0.5, 2.0**-23]]
+
+
 def test_damaged_and_unknown_files_are_named(tmp_path):
     info = [TensorInfo("x", F32, (1,))]
     for name in ("a.npy", "a.npz", "a.png", "a.wav", "a.xyz"):
         path = tmp_path / name
         path.write_bytes(b"damaged")
         with pytest.raises(TealightError, match=name):
-            inputs.load([str(path)], [], info, [image()])
+            inputs.load([str(path)], {}, info, [image()])
 
 
 def test_too_many_files(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(1))
     with pytest.raises(TealightError, match="one too many"):
-        inputs.load([str(tmp_path / "a.npy")] * 2, [], [TensorInfo("x", F32, (1,))], [])
+        inputs.load([str(tmp_path / "a.npy")] * 2, {}, [TensorInfo("x", F32, (1,))], [])
 
 
 def test_fill_is_seeded():
