@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tealight
-from tealight.cli import doctor, evaluate, examine, parts, search
+from tealight.cli import doctor, evaluate, examine, parts, search, serve
 from tealight.errors import TealightError
 
 
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     for name, function, setup in (
         ("build", build, _build_arguments),
         ("run", run, _run_arguments),
+        ("serve", serve.run, serve.arguments),
         ("inspect", inspect, _inspect_arguments),
         ("compare", examine.compare, examine.compare_arguments),
         ("diff", examine.diff, examine.diff_arguments),

@@ -20,12 +20,16 @@ from tealight.report.tables import count_text, image_text, memory_rows, size_tex
 from tealight.report.weights import WeightHistogram, weight_histograms
 
 _WIDTH, _HEIGHT = 960, 320
-_STYLE = """
+#: The colours, light and dark; the page of `tealight serve` has the same.
+PALETTE = """
 :root { color-scheme: light dark; --fg: #1d2330; --bg: #fff; --soft: #f2f4f8; --line: #d5dbe6; --bar: #e07b39;
   --note: #5c6678; --good: #3d9970; --fair: #d9a21b; --poor: #cf4436; --whole: #2f6fd0; --l: 52%; }
 @media (prefers-color-scheme: dark) { :root { --fg: #dde3ee; --bg: #14171d; --soft: #1d222b; --line: #353d4b;
   --bar: #f09a5c; --note: #97a2b6; --good: #55b98c; --fair: #e5b84b; --poor: #ee6a5d; --whole: #7fb0f5; --l: 62%; } }
-* { box-sizing: border-box; }
+"""
+_STYLE = (
+    PALETTE
+    + """* { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--fg); background: var(--bg); margin: 2rem auto;
   max-width: 1240px; padding: 0 1rem; }
 h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
@@ -59,6 +63,7 @@ figure img { width: 100%; height: 96px; image-rendering: pixelated; border-botto
 figcaption { overflow-wrap: anywhere; color: var(--note); } figcaption b { color: var(--fg); }
 details { margin: .8rem 0; } summary { cursor: pointer; } p.note { color: var(--note); font-size: 13px; }
 """
+)
 
 
 @dataclasses.dataclass

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run at a time per model, a queue with an end, cancelling and timeouts, and what is kept."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from sdk.serve.client import endless, npy
+
+from tealight.emulator import devices
+from tealight.errors import TealightError
+from tealight.serve import jobs
+
+
+def short(seed: int = 0) -> tuple[tuple[str, str, bytes], ...]:
+    x = np.random.default_rng(seed).standard_normal(4).astype(np.float32)
+    return ("n.npy", "n", npy(np.array(3))), ("x.npy", "x", npy(x))
+
+
+def test_a_run_can_be_cancelled_and_the_next_one_goes_on(client):
+    _, job = client.submit(1, *endless())
+    client.wait(job["id"], "running")
+    start = time.monotonic()
+    client.ask("POST", f"/api/jobs/{job['id']}/cancel", b"")
+    job = client.wait(job["id"])
+    assert job["state"] == "cancelled" and job["result"] is None and time.monotonic() - start < 5
+    assert client.run(1, *short())["state"] == "done"
+
+
+def test_a_waiting_run_can_be_cancelled(client):
+    _, first = client.submit(1, *endless())
+    _, second = client.submit(1, *short())
+    client.wait(first["id"], "running")
+    assert client.state(second["id"])["ahead"] == 1
+    client.ask("POST", f"/api/jobs/{second['id']}/cancel", b"")
+    assert client.state(second["id"])["state"] == "cancelled"
+    client.ask("POST", f"/api/jobs/{first['id']}/cancel", b"")
+    assert client.wait(first["id"])["state"] == "cancelled"
+
+
+def test_a_model_runs_one_job_at_a_time_and_other_models_go_on(client):
+    _, first = client.submit(1, *endless())
+    client.wait(first["id"], "running")
+    waiting = [client.submit(1, *short(i))[1] for i in range(jobs.MAX_WAITING)]
+    status, data = client.submit(1, *short())
+    assert status == 429 and "wait already" in data["error"]
+    assert client.run(0, fill=True)["state"] == "done"
+    assert {client.state(w["id"])["state"] for w in waiting} == {"queued"}
+    client.ask("POST", f"/api/jobs/{first['id']}/cancel", b"")
+    assert all(client.wait(w["id"])["state"] == "done" for w in waiting)
+
+
+def test_a_run_that_takes_too_long_is_given_up(start):
+    client = start(timeout=0.3)
+    job = client.run(1, *endless())
+    assert job["state"] == "failed" and "longer than 0.3 s" in job["error"]
+    assert client.run(1, *short())["state"] == "done"
+
+
+def test_many_callers_at_once_get_their_own_answers(client):
+    wrong: list[object] = []
+
+    def caller(seed: int) -> None:
+        files = short(seed)
+        for _ in range(4):
+            while (answer := client.submit(1, *files))[0] == 429:
+                time.sleep(0.01)
+            done = client.wait(answer[1]["id"])
+            x = np.random.default_rng(seed).standard_normal(4).astype(np.float32)
+            if done["state"] != "done" or not np.allclose(done["result"]["outputs"][0]["values"], x):
+                wrong.append(done)
+
+    threads = [threading.Thread(target=caller, args=(i,)) for i in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def test_only_the_last_results_are_kept(client):
+    ids = [client.run(1, *short(i))["id"] for i in range(jobs.MAX_KEPT + 3)]
+    status, data = client.ask("GET", f"/api/jobs/{ids[0]}")
+    assert status == 404 and "run it again" in data["error"]
+    assert client.state(ids[-1])["state"] == "done"
+
+
+def test_the_files_of_a_run_are_forgotten_with_it(client):
+    job = client.run(1, *short())
+    assert client.server.results.get(job["id"]).request is None
+
+
+def test_closing_cancels_what_runs(start, bundles):
+    client = start()
+    _, job = client.submit(1, *endless())
+    client.wait(job["id"], "running")
+    kept = client.server.results.get(job["id"])
+    client.server.shutdown()
+    client.server.server_close()
+    assert kept.state == "cancelled"
+
+
+def test_a_stopped_job_never_begins():
+    job = jobs.Job(jobs.upload.Request(0, "host", False, []))
+    job.stop("cancelled")
+    assert not job.begin() and job.state == "cancelled"
+
+
+def test_stopping_between_begin_and_the_run_is_noticed():
+    job = jobs.Job(jobs.upload.Request(0, "host", False, []))
+    assert job.begin()
+    job.stop("cancelled")
+    with pytest.raises(TealightError), job.stoppable(lambda: None):
+        pytest.fail("ran")
+    job.finish("stopped")
+    assert job.state == "cancelled" and not job.error
+
+
+def test_a_fault_of_ours_is_an_error_and_the_worker_goes_on(client, monkeypatch, capsys):
+    monkeypatch.setattr(jobs.views, "digest", lambda _: 1 / 0)
+    job = client.run(0, fill=True)
+    assert job["state"] == "failed" and "ZeroDivisionError" in job["error"]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert client.run(0, fill=True)["state"] == "done"
+
+
+def test_a_function_of_the_user_decodes_boxes(start, tmp_path):
+    def decode(outputs):
+        return {"boxes": [[1, 2, 6, 6]], "scores": outputs["y"][0, :1], "classes": [0]}
+
+    Image.new("RGB", (24, 16), (250, 0, 0)).save(tmp_path / "r.png")
+    files = ("r.png", None, (tmp_path / "r.png").read_bytes())
+    (box,) = start(decode=decode).run(0, files)["result"]["boxes"]
+    assert box["label"] == "red" and box["score"] > 0.9
+    np.testing.assert_allclose(box["box"], [1 / 12, 2 / 8, 6 / 12, 6 / 8])
+    job = start(decode=lambda outputs: outputs["none"]).run(0, files)
+    assert job["state"] == "failed" and job["error"].startswith("decode: KeyError")
+
+
+def test_devices_that_are_not_here_say_why(monkeypatch):
+    monkeypatch.setattr(devices.shutil, "which", lambda _: None)
+    found = jobs.devices_here()
+    assert found[0] == {"name": "host", "emulated": False, "missing": ""}
+    assert all("not found" in d["missing"] for d in found[1:])
+
+
+@pytest.mark.slow
+def test_an_emulated_phone_gives_the_same_bits_and_can_be_cancelled(client):
+    try:
+        devices.runner_command("cortex-a53")
+    except TealightError as e:
+        pytest.skip(str(e))
+    assert shutil.which("qemu-aarch64")
+    here = client.run(1, *short())
+    phone = client.run(1, *short(), device="cortex-a53")
+    assert phone["state"] == "done", phone
+    assert phone["result"]["digest"] == here["result"]["digest"] and phone["result"]["emulated"]
+    _, job = client.submit(1, *endless(), device="cortex-a53")
+    client.wait(job["id"], "running")
+    client.ask("POST", f"/api/jobs/{job['id']}/cancel", b"")
+    assert client.wait(job["id"], seconds=20)["state"] == "cancelled"
