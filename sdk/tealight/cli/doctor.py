@@ -16,9 +16,19 @@ _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 def arguments(p: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    p.add_argument("files", nargs="+", metavar="FILE", help="libtealight.so, model.tea: several are compared")
+    p.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help=".apk, .aar, .xcframework, .so, .tea; bundles are compared with the runtimes beside them",
+    )
     p.add_argument(
         "--runtime", metavar="SO", help="the runtime that bundles are compared with (default: that of this package)"
+    )
+    p.add_argument(
+        "--linux-libraries",
+        action="store_true",
+        help="accept libraries of Linux in an .apk or .aar made without the NDK",
     )
     p.add_argument("--strict", action="store_true", help="warnings count as errors")
 
@@ -29,7 +39,8 @@ def run(o: argparse.Namespace) -> int:
     from tealight.emulator import _ffi
 
     installed = _ffi.native_folder() / "libtealight.so"
-    report = doctor.examine(o.files, o.runtime or (installed if installed.is_file() else None))
+    runtime = o.runtime or (installed if installed.is_file() else None)
+    report = doctor.examine(o.files, runtime, linux_libraries=o.linux_libraries)
     failed = report.errors > 0 or (o.strict and report.warnings > 0)
     if o.json:
         rows = [

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from tealight.doctor.checks import CHECKS
 from tealight.doctor.findings import Finding, Level
 from tealight.doctor.load import load_safely
-from tealight.doctor.package import Package
+from tealight.doctor.package import Library, Package, Slice
 
 __all__ = ["Finding", "Level", "Report", "examine"]
 
@@ -38,17 +38,24 @@ class Report:
         return sum(f.level is Level.WARNING for f in self.findings)
 
 
-def examine(paths: Sequence[str | os.PathLike[str]], runtime: str | os.PathLike[str] | None = None) -> Report:
+def examine(
+    paths: Sequence[str | os.PathLike[str]],
+    runtime: str | os.PathLike[str] | None = None,
+    *,
+    linux_libraries: bool = False,
+) -> Report:
     """Examines files.
 
     Args:
-        paths: .so and .tea files.
+        paths: .apk, .aar, .xcframework, .so and .tea files.
         runtime: The library that bundles are compared with where none of the files has one; it is not examined.
+        linux_libraries: Accept libraries of Linux in an Android package: it was made without the NDK, for tests.
     """
     packages = [load_safely(os.fspath(p)) for p in paths]
     _find_runtimes(packages, runtime)
     findings = []
     for package in packages:
+        package.may_be_linux = linux_libraries
         rows = [*package.contents, *(row for check in CHECKS for row in check(package))]
         findings += [dataclasses.replace(row, file=package.name) for row in rows]
     return Report(tuple(findings))
@@ -56,8 +63,12 @@ def examine(paths: Sequence[str | os.PathLike[str]], runtime: str | os.PathLike[
 
 def _find_runtimes(packages: Sequence[Package], runtime: str | os.PathLike[str] | None) -> None:
     """Gives each package the runtimes of its bundles: its own ones first."""
-    given = [library for p in packages for library in p.libraries if library.info is not None]
+    given = [r for p in packages for r in _runtimes(p)]
     if not given and runtime is not None:
-        given = [library for library in load_safely(os.fspath(runtime)).libraries if library.info is not None]
+        given = _runtimes(load_safely(os.fspath(runtime)))
     for p in packages:
-        p.runtimes = [library for library in p.libraries if library.info is not None] or given
+        p.runtimes = _runtimes(p) or given
+
+
+def _runtimes(package: Package) -> list[Library | Slice]:
+    return [part for part in package.parts if part.info is not None]

@@ -7,18 +7,21 @@ import dataclasses
 
 import pytest
 from sdk.doctor.libraries import INFO, library
+from sdk.doctor.packages import MANIFEST, archive, binary_xml
+from sdk.doctor.xcframeworks import SLICES, fat, write
+from sdk.doctor.xcframeworks import dylib as apple_library
 from sdk.small_graphs import small_bundle
 
 from tealight.bundle import reader
 from tealight.doctor import load
-from tealight.doctor.checks import alignment, golden, loading, ops, symbols, version
+from tealight.doctor.checks import abis, alignment, golden, loading, manifest, ops, slices, symbols, version
 from tealight.doctor.elf import PT_LOAD, Segment
 from tealight.doctor.findings import Level
 from tealight.doctor.package import Kind, Model, Package
 
 
 def findings(check, path):
-    return [(f.level.value, f.text) for f in check.check(load.load(str(path)))]
+    return [(f.level.value, f.text) for f in check.check(load.load_safely(str(path)))]
 
 
 def the_problem(check, path, level="error"):
@@ -43,7 +46,7 @@ def test_alignment_does_not_matter_with_32_bits(tmp_path):
 
 
 def test_a_segment_off_its_page(tmp_path):
-    package = load.load(str(library(tmp_path)))
+    package = load.load_safely(str(library(tmp_path)))
     elf = dataclasses.replace(package.libraries[0].elf, segments=(Segment(PT_LOAD, 5, 0, 4096, 100, 16384),))
     package.libraries = [dataclasses.replace(package.libraries[0], elf=elf)]
     (found,) = alignment.check(package)
@@ -92,7 +95,7 @@ def test_a_library_of_somebody_else(tmp_path):
 def model(tmp_path, info=INFO, **parts):
     package = Package("m.tea", Kind.BUNDLE)
     package.models.append(Model("m.tea", reader.read_bundle(small_bundle(**parts))))
-    package.runtimes = load.load(str(library(tmp_path, info=info))).libraries
+    package.runtimes = load.load_safely(str(library(tmp_path, info=info))).libraries
     return package
 
 
@@ -123,3 +126,166 @@ def test_golden(tmp_path):
     package.models[0].bundle.golden.append({"program": 0, "inputs": [], "outputs": []})
     (found,) = golden.check(package)
     assert found.level is Level.OK
+
+
+# ---- Android packages ----
+
+ARM, MANIFEST_FILE = "lib/arm64-v8a/libtealight.so", "AndroidManifest.xml"
+
+
+@pytest.fixture(scope="module")
+def arm64(tmp_path_factory):
+    return library(tmp_path_factory.mktemp("arm64"), compiler="aarch64-linux-gnu-gcc").read_bytes()
+
+
+@pytest.fixture
+def apk(tmp_path, arm64):
+    """Makes an .apk of a runtime, a bundle and a manifest, changed as asked."""
+
+    def make(files=None, *, name="app.apk", text=MANIFEST, **options):
+        parts = {MANIFEST_FILE: binary_xml(text), ARM: arm64, "assets/m.tea": small_bundle(), **(files or {})}
+        return archive(tmp_path / name, {k: v for k, v in parts.items() if v is not None}, **options)
+
+    return make
+
+
+def test_a_good_apk(apk, tmp_path):
+    other = library(tmp_path / "v7", compiler="arm-linux-gnueabihf-gcc").read_bytes()
+    path = apk({"lib/armeabi-v7a/libtealight.so": other, "lib/x86_64/libtealight.so": library(tmp_path).read_bytes()})
+    for check in (abis, loading, alignment, symbols, manifest, version):
+        assert {level for level, _ in findings(check, path)} == {"ok"}, check.__name__
+
+
+def test_processors_that_are_missing(apk):
+    rows = findings(abis, apk())
+    assert ("ok", "runtime for arm64-v8a") in rows and sum(level == "warning" for level, _ in rows) == 2
+    text = the_problem(abis, apk({ARM: None}))
+    assert text.startswith("no runtime at all, must have libtealight for arm64-v8a")
+
+
+def test_a_folder_with_other_libraries_alone(apk, tmp_path):
+    foreign = library(tmp_path, info="x").read_bytes()
+    text = the_problem(abis, apk({"lib/x86_64/libgame.so": foreign}))
+    assert text.startswith("other libraries, but not Tealight's") and "add x86_64" in text
+
+
+def test_a_library_in_the_wrong_folder(apk, tmp_path):
+    text = the_problem(abis, apk({ARM: library(tmp_path).read_bytes()}))
+    assert text == "built for x86_64, must be for arm64-v8a; copy the right one"
+
+
+def test_libraries_of_others_must_be_aligned_too(apk, tmp_path):
+    flags = ["-Wl,-z,max-page-size=4096"]
+    foreign = library(tmp_path, *flags, compiler="aarch64-linux-gnu-gcc", info="x", extra="int other;").read_bytes()
+    path = apk({"lib/arm64-v8a/libgame.so": foreign})
+    assert "segments aligned to 4096" in the_problem(alignment, path)
+    assert {level for level, _ in findings(symbols, path)} == {"ok"}
+
+
+def test_a_library_at_the_wrong_place(apk):
+    path = apk(align=4)
+    assert "must be a multiple of 16384; run zipalign" in the_problem(alignment, path)
+    text = the_problem(alignment, path, "warning")
+    assert "it is copied to memory when opened" in text and "a multiple of 64" in text
+
+
+def test_a_compressed_library(apk):
+    path = apk(compress=(ARM,))
+    assert "compressed with extractNativeLibs=false" in the_problem(alignment, path)
+    path = apk(compress=(ARM,), text=MANIFEST.replace('extractNativeLibs="false"', 'extractNativeLibs="true"'))
+    assert "keeps an unpacked copy" in the_problem(alignment, path, "warning")
+
+
+def test_a_compressed_bundle(apk):
+    assert 'noCompress += "tea"' in the_problem(alignment, apk(compress=("assets/m.tea",)), "warning")
+
+
+def test_the_runtime_of_a_package_is_the_one_that_counts(apk, tmp_path):
+    from tealight import doctor
+
+    poor = library(tmp_path, info=INFO.replace(" transpose", ""), compiler="aarch64-linux-gnu-gcc").read_bytes()
+    full = library(tmp_path / "full")
+    report = doctor.examine([apk({ARM: poor}), full])
+    (problem,) = [f for f in report.findings if f.level is Level.ERROR]
+    assert problem.check == "ops" and problem.text.startswith(f"needs transpose, {ARM} was built without")
+
+
+def test_libraries_of_linux(apk, tmp_path):
+    flags = ["-Wl,--no-as-needed", "-lc"]
+    linux = library(tmp_path, *flags, compiler="aarch64-linux-gnu-gcc").read_bytes()
+    path = apk({ARM: linux})
+    assert the_problem(loading, path).startswith("needs libc.so.6 of Linux, a phone has libc.so")
+    package = load.load_safely(str(path))
+    package.may_be_linux = True
+    assert [f.level for f in loading.check(package)] == [Level.WARNING]
+
+
+def test_a_library_may_need_one_beside_it(apk, tmp_path):
+    library(tmp_path, compiler="aarch64-linux-gnu-gcc")
+    flags = ["-Wl,--no-as-needed", f"-L{tmp_path}", "-ltealight"]
+    jni = library(tmp_path, *flags, compiler="aarch64-linux-gnu-gcc", name="libtealight_jni.so").read_bytes()
+    assert {level for level, _ in findings(loading, apk({"lib/arm64-v8a/libtealight_jni.so": jni}))} == {"ok"}
+    assert "needs libtealight.so" in the_problem(loading, apk({"lib/arm64-v8a/libtealight_jni.so": jni, ARM: None}))
+
+
+def test_runtimes_of_two_versions(apk, tmp_path):
+    old = library(tmp_path, info=INFO.replace("0.1.0", "0.0.9")).read_bytes()
+    path = apk({"lib/x86_64/libtealight.so": old})
+    assert the_problem(version, path).startswith("runtimes of versions 0.0.9, 0.1.0, must be one")
+
+
+def test_a_package_without_a_runtime_in_its_library(apk, tmp_path):
+    strange = library(tmp_path, info="x", compiler="aarch64-linux-gnu-gcc").read_bytes()
+    assert "without build info" in the_problem(version, apk({ARM: strange}))
+
+
+def test_the_entry_for_the_dsp(apk):
+    entry = MANIFEST[MANIFEST.index("<uses-native") : MANIFEST.index("</application>")]
+    text = the_problem(manifest, apk(text=MANIFEST.replace(entry, "")), "warning")
+    assert "no entry for libcdsprpc.so" in text and "<uses-native-library android:name=" in text
+    text = the_problem(manifest, apk(text=MANIFEST.replace('required="false"', 'required="true"')))
+    assert "phones without it refuse to install the app" in text
+    assert "not in the package" in the_problem(manifest, apk({MANIFEST_FILE: None}))
+
+
+def test_an_aar(apk, arm64):
+    jni = "jni/arm64-v8a/libtealight.so"
+    path = apk({MANIFEST_FILE: MANIFEST.encode(), ARM: None, jni: arm64}, name="lib.aar", align=4)
+    for check in (loading, alignment, symbols, manifest, version):
+        assert {level for level, _ in findings(check, path)} == {"ok"}, check.__name__
+    assert any("noCompress" in text for _, text in findings(alignment, path))
+
+
+# ---- .xcframework ----
+
+
+def test_a_good_xcframework(tmp_path):
+    path = write(tmp_path)
+    assert [level for level, _ in findings(slices, path)] == ["ok"] * 3
+    assert [level for level, _ in findings(version, path)] == ["ok"] * 3
+
+
+def test_slices_that_are_missing(tmp_path):
+    rows = findings(slices, write(tmp_path, SLICES[2:]))
+    assert [text for level, text in rows if level == "error"] == [
+        "nothing for ios on arm64, must be there; add the slice",
+        "nothing for ios simulator on arm64, must be there; add the slice",
+    ]
+    assert "simulators on Intel" in the_problem(slices, tmp_path / "Tealight.xcframework", "warning")
+
+
+def test_a_binary_for_another_processor_or_platform(tmp_path):
+    path = write(tmp_path)
+    binary = path / "ios-arm64" / "libtealight.a"
+    binary.write_bytes(apple_library("_tl_version", arch="x86_64"))
+    texts = [text for level, text in findings(slices, path) if level == "error"]
+    assert texts[0].startswith("the binary is for x86_64, Info.plist says arm64") and "no build info" in texts[1]
+    binary.write_bytes(fat(apple_library("_tl_version", "_other", platform="macos", info=binary.read_bytes())))
+    texts = [text for level, text in findings(slices, path) if level == "error"]
+    assert texts[0].startswith("arm64 is built for macos, must be for ios") and texts[1].startswith("exports _other")
+
+
+def test_no_privacy_manifest(tmp_path):
+    path = write(tmp_path)
+    (path / "ios-arm64" / "PrivacyInfo.xcprivacy").unlink()
+    assert "no PrivacyInfo.xcprivacy" in the_problem(slices, path, "warning")

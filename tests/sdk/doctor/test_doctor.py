@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from sdk.doctor.libraries import INFO, library
+from sdk.doctor.packages import MANIFEST, archive, binary_xml
 from sdk.small_graphs import small_bundle
 
 from tealight import doctor
@@ -44,3 +47,23 @@ def test_one_bad_file_does_not_hide_the_others(tmp_path, model):
     (tmp_path / "bad.so").write_bytes(b"\x7fELF")
     report = doctor.examine([tmp_path / "bad.so", model, tmp_path / "none.tea"])
     assert report.errors == 2 and texts(report, Level.OK, "contents") == ["checksum and structure are right"]
+
+
+def test_damaged_packages_never_crash_it(tmp_path):
+    files = {
+        "AndroidManifest.xml": binary_xml(MANIFEST),
+        "lib/x86_64/libtealight.so": library(tmp_path).read_bytes(),
+        "assets/m.tea": small_bundle(),
+    }
+    good, rng = archive(tmp_path / "a.apk", files, align=64).read_bytes(), random.Random(17)
+    refused = 0
+    for i in range(150):
+        data = bytearray(good if i % 3 else good[: rng.randrange(len(good))])
+        for _ in range(8):
+            if data:
+                data[rng.randrange(len(data))] = rng.randrange(256)
+        (tmp_path / "d.apk").write_bytes(data)
+        report = doctor.examine([tmp_path / "d.apk"])
+        assert report.findings
+        refused += report.errors > 1  # one is that arm64 is missing
+    assert refused > 75

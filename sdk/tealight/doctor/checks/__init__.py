@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tealight.doctor.checks import alignment, golden, loading, ops, symbols, version
+from tealight.doctor.checks import abis, alignment, golden, loading, manifest, ops, slices, symbols, version
 from tealight.doctor.findings import Finding
 from tealight.doctor.package import Package
 
 CHECKS: tuple[Callable[[Package], Iterator[Finding]], ...] = (
+    abis.check,
+    slices.check,
     loading.check,
     alignment.check,
     symbols.check,
+    manifest.check,
     version.check,
     ops.check,
     golden.check,

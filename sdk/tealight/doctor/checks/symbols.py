@@ -17,8 +17,9 @@ _SHOWN = 3
 def check(package: Package) -> Iterator[Finding]:
     """Checks that only tl_* and JNI_OnLoad are exported, and that the library is stripped."""
     for library in package.libraries:
-        yield _exports(library)
-        yield _tables(library)
+        if library.is_ours:
+            yield _exports(library)
+            yield _tables(library)
 
 
 def _exports(library: Library) -> Finding:
