@@ -50,6 +50,7 @@ class Model:
     """
 
     def __init__(self, path: str) -> None:
+        self._stamp = _stamp(path)
         bundle = reader.read_bundle(path)
         self.path = path
         self.summary: Summary = summarize(path)
@@ -58,6 +59,11 @@ class Model:
         with Session(path) as session:
             self.inputs: list[TensorInfo] = session.inputs
             self.memory = session.memory
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file is still the one that was read."""
+        return self._stamp == _stamp(self.path)
 
     def describe(self) -> dict[str, Any]:
         """Returns what the page shows before anything ran."""
@@ -83,11 +89,23 @@ class Model:
         if image is not None:
             grey = " grey" if image["channel_order"] == "GRAY" else ""
             fixed = image["width"] and image["height"]
-            size = f", made {image['width']} × {image['height']} pixels" if fixed else " of any size"
-            return {"kind": "picture", "takes": f"a{grey} picture{size}", "text": tables.image_text(image)}
+            size = f"; it is resized to {image['width']} × {image['height']} pixels" if fixed else ""
+            return {
+                "kind": "picture",
+                "takes": f"a{grey} picture of any size{size}",
+                "text": f"{info}, {tables.image_text(image)}",
+            }
         if views.is_sound(info):
             return {"kind": "sound", "takes": "a sound (.wav) or an array (.npy)", "text": str(info)}
         return {"kind": "array", "takes": "an array (.npy or .npz)", "text": str(info)}
+
+
+def _stamp(path: str) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def devices_here() -> list[dict[str, Any]]:
@@ -272,9 +290,12 @@ class Worker:
             timer.cancel()
 
     def _execute(self, job: Job) -> None:
-        request, model = job.request, self.model
+        request = job.request
         if request is None:
             return
+        if not self.model.is_current:  # built again meanwhile
+            self.model = Model(self.model.path)
+        model = self.model
         job.stage = "reading the input"
         feeds = upload.load(request.files, model.inputs, model.images)
         sounds = [bytes(f.getbuffer()) for f in request.files if f.name.lower().endswith(".wav")]
@@ -305,6 +326,7 @@ class Worker:
             "outputs": [views.output(n, a, model.labels.get(n)) for n, a in outputs.items()],
             "boxes": self._boxes(feeds, outputs),
             "digest": views.digest(outputs),
+            "model": model.describe(),
         }
         job.outputs = outputs
 

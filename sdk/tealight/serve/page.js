@@ -78,10 +78,14 @@ function fail(message) {
 function choose() {
   const m = model();
   document.title = `${m.file} – Tealight`;
-  $("file").textContent = m.file;
-  $("facts").replaceChildren(...pairs(m.facts));
+  facts(m);
   forget();
   say(m.labels ? "Here come the best classes, the time of each layer, and every output." : "Here come the outputs, drawn, and the time of each layer.", "idle");
+}
+
+function facts(m) {
+  $("file").textContent = m.file;
+  $("facts").replaceChildren(...pairs(m.facts));
 }
 
 function forget() {
@@ -92,11 +96,12 @@ function forget() {
   $("scene").replaceChildren();
   $("answer").replaceChildren();
   for (const id of ["scene", "again", "rerun", "error", "layers", "outputs", "progress"]) show(id, false);
-  show("empty", true);
+  for (const id of ["empty", "ghost"]) show(id, true);
   const takes = model().inputs;
   const kinds = { picture: "a picture", sound: "a sound", array: "an array" };
   $("invite").textContent = takes.length === 1 ? `Drop ${kinds[takes[0].kind]} here, or choose a file` : "Drop files here, or choose them";
-  $("takes").textContent = takes.length === 1 ? `This model takes ${takes[0].takes}.\n${takes[0].text}` : `This model takes ${takes.length} inputs: drop a file for each, or one .npz with all.`;
+  $("takes").textContent = takes.length === 1 ? `This model takes ${takes[0].takes}.` : `This model takes ${takes.length} inputs: drop a file for each, or one .npz with all.`;
+  $("exactly").textContent = takes.length === 1 ? takes[0].text : "";
   $("pick").accept = ".npy,.npz" + (takes.some((t) => t.kind === "picture") ? ",image/*" : "") + (takes.some((t) => t.kind === "sound") ? ",.wav" : "");
   list();
 }
@@ -155,7 +160,7 @@ async function run(fill) {
   if (state.job) await stop();
   const turn = ++state.turn;
   state.fill = fill;
-  for (const id of ["error", "layers", "outputs"]) show(id, false);
+  for (const id of ["error", "ghost", "layers", "outputs"]) show(id, false);
   $("answer").replaceChildren();
   say("Sending …");
   preview();
@@ -203,6 +208,8 @@ function finish(job) {
   if (job.state === "cancelled") return say("Cancelled.");
   state.done = job.id;
   const result = job.result;
+  state.models[Number($("model").value)] = result.model; // its file may have been built again
+  facts(result.model);
   inputs(result);
   answer(result);
   layers(result);

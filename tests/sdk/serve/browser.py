@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-_SECONDS = 30
+_SECONDS = 60
 
 
 class Browser:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import shutil
 import threading
 import time
@@ -12,6 +14,7 @@ import pytest
 from PIL import Image
 from sdk.serve.client import endless, npy
 
+import tealight
 from tealight.emulator import devices
 from tealight.errors import TealightError
 from tealight.serve import jobs
@@ -141,6 +144,50 @@ def test_a_function_of_the_user_decodes_boxes(start, tmp_path):
     np.testing.assert_allclose(box["box"], [1 / 12, 2 / 8, 6 / 12, 6 / 8])
     job = start(decode=lambda outputs: outputs["none"]).run(0, files)
     assert job["state"] == "failed" and job["error"].startswith("decode: KeyError")
+
+
+def test_a_bundle_that_was_built_again_is_read_again(start, bundles, tmp_path):
+    path = tmp_path / "m.tea"
+    shutil.copy(bundles[1], path)
+    client = start(bundles=[str(path)])
+    assert client.run(0, *short())["state"] == "done"
+    shutil.copy(bundles[0], tmp_path / "new.tea")
+    (tmp_path / "new.tea").replace(path)
+    job = client.run(0, fill=True)
+    assert job["result"]["outputs"][0]["top"][0]["label"] in ("red", "<green>", "blue")
+    assert job["result"]["model"]["inputs"][0]["kind"] == "picture"
+    path.unlink()
+    assert "m.tea" in client.run(0, fill=True)["error"]
+
+
+def fastest_det(outputs):
+    """Decodes FastestDet's map [1, 85, h, w]: whether something is there, four of its box, 80 classes."""
+    (table,) = outputs.values()
+    there, box, classes = table[0, 0], table[0, 1:5], table[0, 5:]
+    height, width = there.shape
+    y, x = np.mgrid[:height, :width]
+    centre = np.stack([(x + np.tanh(box[0])) / width, (y + np.tanh(box[1])) / height], axis=-1)
+    half = np.stack([1 / (1 + np.exp(-box[2])), 1 / (1 + np.exp(-box[3]))], axis=-1) / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=-1).reshape(-1, 4)
+    return {"boxes": boxes, "scores": there**0.6 * classes.max(axis=0) ** 0.4, "classes": classes.argmax(axis=0)}
+
+
+@pytest.mark.slow
+def test_a_real_detector_of_another_form_with_its_function(start, assets, tmp_path):
+    labels = ["person", *(f"class {i}" for i in range(1, 80))]
+    source = assets / "fastestdet_onnx"
+    tealight.build(
+        source / "FastestDet.onnx", tmp_path / "d.tea", labels=labels,
+        image={"mean": 0.0, "scale": 1 / 255, "order": "BGR"},
+    )  # fmt: skip
+    photo = np.load(source / "inputs/img3_352_bgr.u8.npy")[:, :, ::-1]
+    job = start(bundles=[str(tmp_path / "d.tea")], decode=fastest_det).run(0, ("p.npy", None, npy(photo)))
+    found = [(b["label"], *b["box"], b["score"]) for b in job["result"]["boxes"] if b["score"] > 0.65]
+    cases = json.loads((source / "meta.json").read_text())["cases"]
+    answer = next(c["known_answer"] for c in cases if c["name"] == "img3")
+    wanted = ast.literal_eval(answer.partition("NMS: ")[2])
+    assert [f[0] for f in found] == [w[0] for w in wanted]
+    np.testing.assert_allclose([f[1:] for f in found], [w[1:] for w in wanted], atol=2e-3)
 
 
 def test_devices_that_are_not_here_say_why(monkeypatch):

@@ -92,7 +92,7 @@ def test_a_dropped_photo_shows_its_label(browser, real, assets, folder, scheme, 
     assert len(browser.text(".top").splitlines()) == 10
     assert browser.js("document.querySelectorAll('#strip i').length") > 20
     assert "placed on: cpu" in browser.text("#layers-summary")
-    browser.screenshot(folder / "page.png")
+    browser.screenshot(folder / "page.png", whole=False)
     pixels = np.asarray(Image.open(folder / "page.png").convert("RGB"))
     assert tuple(pixels[3, 3].tolist()) == back and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000
 
@@ -124,6 +124,19 @@ def test_dropped_features_show_their_word(browser, real, assets, scheme):
     browser.drop(assets / "mlperf_tiny_kws_dscnn/inputs/yes.input.npy")
     finished(browser)
     assert browser.text(".verdict").startswith("Yes")
+
+
+def test_an_emulated_phone_is_chosen_and_has_the_same_bits(browser, real, assets):
+    show(browser, real, 2)
+    if browser.js("document.querySelector('#device [value=cortex-a53]').disabled"):
+        pytest.skip(browser.js("document.querySelector('#device [value=cortex-a53]').title"))
+    browser.drop(assets / "mlperf_tiny_kws_dscnn/inputs/yes.input.npy")
+    finished(browser)
+    browser.choose("#device", "cortex-a53")
+    assert "hundreds of times as long" in browser.text("#device-note")
+    browser.wait("document.querySelector('#status').textContent === 'Done: emulated cortex-a53'")
+    assert browser.text(".verdict").startswith("Yes") and "the same as on host" in browser.text(".chips")
+    assert "not how long a phone takes" in browser.text("#layers-note") and browser.errors == []
 
 
 def test_a_dropped_sound_shows_its_waves_and_its_scores(browser, real, assets, folder):
