@@ -1,57 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C API: thin wrappers over Model and Session.
-#include <stdlib.h>
+// The C API: library and model.
 #include <string.h>
 
-#include <new>
-
+#include "api/handle.h"
 #include "base/cpu_features.h"
 #include "bundle/validate.h"
 #include "include/tealight.h"
-#include "runtime/model.h"
 #include "runtime/registry.h"
-#include "runtime/session.h"
 
-using tealight::Status;
-
-struct tl_model {
-  tealight::Model model;
-};
-struct tl_session {
-  tealight::Session session;
-};
+using tealight::Make;
 
 namespace {
-
-template <typename T>
-T* New() {
-  void* memory = nullptr;
-  return posix_memalign(&memory, alignof(T) < 16 ? 16 : alignof(T), sizeof(T)) == 0 ? new (memory) T : nullptr;
-}
-
-template <typename T>
-void Delete(T* object) {
-  if (object == nullptr) return;
-  object->~T();
-  free(object);
-}
-
-// Makes a T, lets `fill` fill it, and hands it out only when that succeeded.
-template <typename T, typename F>
-tl_status Make(T** result, tl_error* error, const F& fill) {
-  T* object = New<T>();
-  if (object == nullptr) {
-    return Status::Error(TL_ERROR_OUT_OF_MEMORY, "handle: no memory for %zu bytes, expected some", sizeof(T))
-        .ToC(error);
-  }
-  Status status = fill(object);
-  if (status.ok()) {
-    *result = object;
-  } else {
-    Delete(object);
-  }
-  return status.ToC(error);
-}
 
 // The declaration of input or output i; null past the last.
 const tealight::schema::Tensor* Find(const tl_model* model, size_t entry_point, size_t i, bool is_input) {
@@ -96,6 +55,33 @@ const char* tl_isa_name(size_t i) {
 }
 const char* tl_op_name(size_t i) { return tealight::BuiltOpName(i); }
 const char* tl_build_info(void) { return tealight::BuildInfo(); }
+const char* tl_feature_name(size_t i) { return tealight::FeatureName(i); }
+const char* tl_status_name(tl_status status) {
+  switch (tealight::NumberOf(status)) {
+#define TL_STATUS(name) \
+  case TL_ERROR_##name: \
+    return #name
+    case TL_OK:
+      return "OK";
+      TL_STATUS(INVALID_ARGUMENT);
+      TL_STATUS(WRONG_DTYPE);
+      TL_STATUS(WRONG_SHAPE);
+      TL_STATUS(NOT_FOUND);
+      TL_STATUS(MISSING_INPUT);
+      TL_STATUS(IO);
+      TL_STATUS(INVALID_BUNDLE);
+      TL_STATUS(UNSUPPORTED_VERSION);
+      TL_STATUS(UNSUPPORTED_OP);
+      TL_STATUS(OUT_OF_MEMORY);
+      TL_STATUS(CANCELLED);
+      TL_STATUS(DEADLINE);
+      TL_STATUS(RUNTIME);
+      TL_STATUS(BUSY);
+#undef TL_STATUS
+    default:
+      return nullptr;
+  }
+}
 
 // ---- model ----
 
@@ -108,7 +94,9 @@ tl_status tl_model_open_fd(int fd, uint64_t offset, uint64_t size, tl_model** mo
 tl_status tl_model_open_memory(const void* data, size_t size, tl_model** model, tl_error* error) {
   return Make(model, error, [&](tl_model* made) { return made->model.OpenMemory(data, size); });
 }
-void tl_model_destroy(tl_model* model) { Delete(model); }
+void tl_model_destroy(tl_model* model) {
+  if (model != nullptr) tealight::Release(model);
+}
 
 size_t tl_model_entry_point_count(const tl_model* model) { return model->model.entry_point_count(); }
 const char* tl_model_entry_point_name(const tl_model* model, size_t entry_point) {
@@ -129,42 +117,26 @@ tl_status tl_model_output_info(const tl_model* model, size_t entry_point, size_t
   return Describe(Find(model, entry_point, i, false), info);
 }
 const char* tl_model_metadata(const tl_model* model, const char* key) { return model->model.metadata(key); }
-
-// ---- session ----
-
-void tl_session_options_init(tl_session_options* options) { memset(options, 0, sizeof(*options)); }
-tl_status tl_session_create(const tl_model* model, const tl_session_options* options, tl_session** session,
-                            tl_error* error) {
-  tl_session_options defaults;
-  tl_session_options_init(&defaults);
-  return Make(session, error, [&](tl_session* made) {
-    return made->session.Create(model->model, options == nullptr ? defaults : *options);
-  });
-}
-void tl_session_destroy(tl_session* session) { Delete(session); }
-void tl_session_memory(const tl_session* session, tl_memory* memory) { session->session.Memory(memory); }
-tl_status tl_session_set_input(tl_session* session, size_t i, const tl_tensor* tensor, tl_error* error) {
-  return session->session.SetInput(i, *tensor).ToC(error);
-}
-tl_status tl_session_set_output(tl_session* session, size_t i, const tl_tensor* tensor, tl_error* error) {
-  return session->session.SetOutput(i, tensor).ToC(error);
-}
-tl_status tl_session_run(tl_session* session, uint64_t deadline_ns, tl_error* error) {
-  return session->session.Run(deadline_ns).ToC(error);
-}
-tl_status tl_session_get_output(const tl_session* session, size_t i, tl_tensor* tensor, tl_error* error) {
-  return session->session.GetOutput(i, tensor).ToC(error);
-}
-void tl_session_cancel(tl_session* session) { session->session.Cancel(); }
-
-// ---- looking inside ----
-
-size_t tl_session_profile_count(const tl_session* session) { return session->session.profile_count(); }
-tl_status tl_session_profile_row(const tl_session* session, size_t i, tl_profile_row* row) {
-  if (i >= session->session.profile_count()) return TL_ERROR_NOT_FOUND;
-  session->session.ProfileRow(i, row);
+const char* tl_model_metadata_key(const tl_model* model, size_t i) { return model->model.metadata_key(i); }
+tl_status tl_model_image_info(const tl_model* model, size_t i, tl_image_info* info) {
+  const tealight::schema::ImageInput* image = model->model.image(i);
+  if (image == nullptr) return TL_ERROR_NOT_FOUND;
+  const char order = tealight::NameOf(image->channel_order())[0];  // one of the three, as Validate has checked
+  info->input = tealight::NameOf(image->input());
+  info->height = image->height();
+  info->width = image->width();
+  info->channels = image->channels();
+  info->channels_first = tealight::NameOf(image->layout())[1] == 'C';
+  info->channel_order = order == 'R' ? 0 : order == 'B' ? 1 : 2;
+  info->mean = image->mean()->data();
+  info->scale = image->scale()->data();
   return TL_OK;
 }
-tl_status tl_session_get_tensor(const tl_session* session, size_t tensor_index, tl_tensor* tensor, tl_error* error) {
-  return session->session.GetTensor(tensor_index, tensor).ToC(error);
+size_t tl_model_label_count(const tl_model* model, const char* output) {
+  const tealight::schema::Labels* labels = model->model.labels(output);
+  return labels == nullptr || labels->labels() == nullptr ? 0 : labels->labels()->size();
+}
+const char* tl_model_label(const tl_model* model, const char* output, size_t i) {
+  if (i >= tl_model_label_count(model, output)) return nullptr;
+  return tealight::NameOf(model->model.labels(output)->labels()->Get(static_cast<uint32_t>(i)));
 }

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU detection: cpuid on x86, the architecture's baseline on ARM; big cores from sysfs.
+// CPU detection: cpuid on x86, the architecture's baseline and what the system tells on ARM.
 #include "base/cpu_features.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -19,9 +15,6 @@
 
 namespace tealight {
 namespace {
-
-constexpr int kMaxCpus = 256;
-constexpr uint32_t kMaxDefaultThreads = 4;
 
 #if defined(__x86_64__)
 // cpuid by hand: the compiler's __builtin_cpu_supports brings a static initialiser along. Bits are those of Intel's
@@ -107,18 +100,6 @@ constexpr Isa kBestFirst[] = {
 #endif
     Isa::kScalar};
 
-// Reads the number in /sys/devices/system/cpu/cpu<i>/<file>; -1 when there is none.
-long ReadCpuValue(int cpu, const char* file) {
-  char path[96];
-  snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/%s", cpu, file);
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -1;
-  char text[32] = {};
-  const ssize_t size = read(fd, text, sizeof(text) - 1);
-  close(fd);
-  return size > 0 ? strtol(text, nullptr, 10) : -1;
-}
-
 }  // namespace
 
 const char* IsaName(Isa isa) {
@@ -164,28 +145,6 @@ bool IssuesInOrder() {
 #else
   return false;
 #endif
-}
-
-// On big.LITTLE chips only cores of the highest capacity count. Where the capacities are not told (a desktop), every
-// core has the highest frequency or the list is empty, and all online cores count.
-uint32_t DefaultThreads() {
-  const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  const long configured = sysconf(_SC_NPROCESSORS_CONF);
-  long best = -1;
-  uint32_t fast = 0;
-  for (int cpu = 0; cpu < configured && cpu < kMaxCpus; ++cpu) {
-    long value = ReadCpuValue(cpu, "cpu_capacity");
-    if (value < 0) value = ReadCpuValue(cpu, "cpufreq/cpuinfo_max_freq");
-    if (value < 0) continue;
-    if (value > best) {
-      best = value;
-      fast = 0;
-    }
-    if (value == best) ++fast;
-  }
-  if (fast == 0) fast = online > 0 ? static_cast<uint32_t>(online) : 1;
-  if (online > 0 && fast > static_cast<uint32_t>(online)) fast = static_cast<uint32_t>(online);
-  return fast < kMaxDefaultThreads ? fast : kMaxDefaultThreads;
 }
 
 }  // namespace tealight

@@ -24,8 +24,6 @@ bool SupportedIsa(size_t i, Isa* isa);
 /// Whether the calling thread runs on a core that issues in order (Cortex-A35, A53, A55, A510, A520), where the order
 /// of instructions matters; false where the system does not tell. Costs about a microsecond.
 bool IssuesInOrder();
-/// Threads that a session uses by default: the number of the fastest cores, at most 4, at least 1.
-uint32_t DefaultThreads();
 
 }  // namespace tealight
 

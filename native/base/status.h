@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "include/tealight.h"
 
@@ -29,6 +30,15 @@ class [[nodiscard]] Status {
  private:
   tl_error error_ = {TL_OK, {0}};
 };
+
+/// The number in an enum of the C API, where a caller may have put any.
+template <typename E>
+unsigned NumberOf(const E& value) {
+  unsigned number = 0;
+  static_assert(sizeof(number) == sizeof(value), "");
+  memcpy(&number, &value, sizeof(number));
+  return number;
+}
 
 #define RETURN_IF_ERROR(expression)                         \
   do {                                                      \

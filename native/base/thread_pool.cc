@@ -5,13 +5,14 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include <atomic>
 #include <new>
+
+#include "base/thread.h"
 
 namespace tealight {
 namespace {
@@ -66,6 +67,7 @@ struct ThreadPool::State {
     pthread_t handle;
   };
   Worker* worker = nullptr;
+  CoreSet cores;
 
   bool Ready(uint32_t last) {
     const uint32_t now = open.load();
@@ -108,6 +110,7 @@ struct ThreadPool::State {
   static void* Main(void* argument) {
     Worker* self = static_cast<Worker*>(argument);
     State* state = self->state;
+    KeepThreadTo(state->cores);
     uint32_t last = 0;
     for (;;) {
       state->Wait(last);
@@ -123,7 +126,7 @@ struct ThreadPool::State {
   }
 };
 
-bool ThreadPool::Start(size_t threads) {
+bool ThreadPool::Start(size_t threads, const CoreSet& cores) {
   Stop();
   if (threads <= 1) return true;
   void* memory = nullptr;
@@ -131,6 +134,7 @@ bool ThreadPool::Start(size_t threads) {
   state_ = new (memory) State;
   state_->worker = static_cast<State::Worker*>(calloc(threads - 1, sizeof(State::Worker)));
   state_->threads = threads;
+  state_->cores = cores;
   memory = nullptr;
   if (state_->worker == nullptr || posix_memalign(&memory, 64, threads * sizeof(State::Part)) != 0) {
     Stop();
@@ -138,18 +142,14 @@ bool ThreadPool::Start(size_t threads) {
   }
   state_->parts = static_cast<State::Part*>(memory);
   for (size_t i = 0; i < threads; ++i) new (&state_->parts[i]) State::Part{};
-  sigset_t all, old;  // signals are the application's: its handlers do not run on our threads
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
   bool good = true;
   for (size_t i = 0; i + 1 < threads && good; ++i) {
     State::Worker* worker = &state_->worker[i];
     worker->state = state_;
     worker->thread = i + 1;
-    good = pthread_create(&worker->handle, nullptr, State::Main, worker) == 0;
+    good = StartThread(&worker->handle, State::Main, worker);
     if (good) ++state_->workers;
   }
-  pthread_sigmask(SIG_SETMASK, &old, nullptr);
   if (!good) {
     Stop();
     return false;

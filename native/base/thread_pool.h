@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/cores.h"
+
 namespace tealight {
 
 class ThreadPool {
@@ -16,8 +18,9 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  /// Starts threads - 1 workers; the caller of For is thread 0. Returns false when the system gives no thread.
-  bool Start(size_t threads);
+  /// Starts threads - 1 workers, kept to `cores`; the caller of For is thread 0. Returns false when the system gives no
+  /// thread.
+  bool Start(size_t threads, const CoreSet& cores = CoreSet());
   void Stop();
   size_t num_threads() const { return num_threads_; }
 

@@ -5,16 +5,11 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/utf8.h"
 #include "bundle/layout.h"
+#include "bundle/validate_parts.h"
 
 namespace tealight {
 namespace {
-
-using flatbuffers::Offset;
-using flatbuffers::String;
-using flatbuffers::Vector;
-using Ints = Vector<int32_t>;
 
 constexpr flatbuffers::uoffset_t kMaxTableDepth = 64;
 constexpr flatbuffers::uoffset_t kMaxTables = 4000000;
@@ -45,41 +40,6 @@ SAME_DTYPE(uint4, kUint4, TL_DTYPE_UINT4);
 static_assert(static_cast<int>(schema::Layout::MAX) == static_cast<int>(Layout::kConvTransposeN32K4), "");
 static_assert(static_cast<int>(schema::Layout::gemm_n16) == static_cast<int>(Layout::kGemmN16), "");
 #undef SAME_DTYPE
-
-#define INVALID(...) Status::Error(TL_ERROR_INVALID_BUNDLE, __VA_ARGS__)
-
-using ull = unsigned long long;
-using ll = long long;
-
-// True for UTF-8 without NUL, so that a name can be shown and passed on as a C string.
-bool IsText(const String* text) {
-  if (text == nullptr) return true;
-  for (size_t i = 0; i < text->size();) {
-    const size_t length = Utf8Length(text->Data() + i, text->size() - i);
-    if (length == 0 || text->Data()[i] == 0) return false;
-    i += length;
-  }
-  return true;
-}
-
-template <typename T>
-bool AllPresent(const Vector<Offset<T>>* tables) {
-  if (tables == nullptr) return true;
-  for (flatbuffers::uoffset_t i = 0; i < tables->size(); ++i) {
-    if (reinterpret_cast<const flatbuffers::uoffset_t*>(tables->Data())[i] == 0) return false;
-  }
-  return true;
-}
-
-template <typename T>
-uint32_t Count(const Vector<T>* vector) {
-  return vector == nullptr ? 0 : vector->size();
-}
-
-// The flatbuffer verifier looks at the alignment of a vector's length only, not of its 8-byte elements.
-bool IsAligned(const Vector<int64_t>* vector) {
-  return vector == nullptr || reinterpret_cast<uintptr_t>(vector->Data()) % sizeof(int64_t) == 0;
-}
 
 // ---- constants ----
 
@@ -437,29 +397,10 @@ Status CheckEntryPoints(const schema::Bundle& bundle) {
   return Status::Ok();
 }
 
-Status CheckMetadata(const schema::Bundle& bundle) {
-  for (uint32_t i = 0; i < Count(bundle.metadata()); ++i) {
-    const schema::KeyValue* pair = bundle.metadata()->Get(i);
-    if (!IsText(pair->key()) || !IsText(pair->value())) {
-      return INVALID("metadata %u: not text, expected UTF-8 without NUL", i);
-    }
-  }
-  for (uint32_t i = 0; i < Count(bundle.golden()); ++i) {
-    const schema::Golden* golden = bundle.golden()->Get(i);
-    bool good = golden->program() >= 0 && static_cast<uint32_t>(golden->program()) < Count(bundle.programs());
-    for (const Ints* list : {golden->inputs(), golden->outputs()}) {
-      for (uint32_t j = 0; j < Count(list); ++j) {
-        good = good && list->Get(j) >= 0 && static_cast<uint32_t>(list->Get(j)) < Count(bundle.constants());
-      }
-    }
-    if (!good) return INVALID("golden %u: a program or constant index is out of range, expected existing ones", i);
-  }
-  return Status::Ok();
-}
-
 Status CheckPresence(const schema::Bundle& bundle) {
   bool good = AllPresent(bundle.programs()) && AllPresent(bundle.entry_points()) && AllPresent(bundle.constants()) &&
-              AllPresent(bundle.golden()) && AllPresent(bundle.metadata());
+              AllPresent(bundle.golden()) && AllPresent(bundle.metadata()) && AllPresent(bundle.images()) &&
+              AllPresent(bundle.labels());
   for (uint32_t i = 0; good && i < Count(bundle.programs()); ++i) {
     const schema::Program* program = bundle.programs()->Get(i);
     good = AllPresent(program->tensors()) && AllPresent(program->instructions()) && AllPresent(program->symbols());
@@ -490,6 +431,7 @@ Status Validate(const schema::Bundle& bundle, const FileHeader& header) {
   RETURN_IF_ERROR(CheckEntryPoints(bundle));
   RETURN_IF_ERROR(CheckMetadata(bundle));
   for (uint32_t i = 0; i < Count(bundle.programs()); ++i) RETURN_IF_ERROR(CheckProgram(bundle, i));
+  RETURN_IF_ERROR(CheckGolden(bundle));
   return CallTree(bundle).Check();
 }
 

@@ -61,8 +61,7 @@ void Executor::InitTensors() {
     if (info.constant() >= 0) {
       tensor.is_constant = true;
       tensor.data = config_.model->constant_data(info.constant());
-      tensor.data_bytes =
-          static_cast<size_t>(config_.model->bundle().constants()->Get(static_cast<uint32_t>(info.constant()))->size());
+      tensor.data_bytes = static_cast<size_t>(config_.model->constant_size(info.constant()));
     } else if (!is_static_) {
       // Dims that are symbols are not known yet; ops never see them, as shapes are set before they are read.
       for (int j = 0; j < tensor.shape.rank; ++j) {

@@ -63,6 +63,10 @@ void* Model::constant_data(int32_t constant) const {
   return const_cast<uint8_t*>(file_.data() + span->offset());
 }
 
+uint64_t Model::constant_size(int32_t constant) const {
+  return bundle_->constants()->Get(static_cast<uint32_t>(constant))->size();
+}
+
 const char* Model::entry_point_name(size_t i) const {
   return i < entry_point_count() ? NameOf(bundle_->entry_points()->Get(static_cast<uint32_t>(i))->name()) : nullptr;
 }
@@ -75,6 +79,24 @@ const char* Model::metadata(const char* key) const {
   if (bundle_->metadata() == nullptr) return nullptr;
   for (const schema::KeyValue* pair : *bundle_->metadata()) {
     if (strcmp(NameOf(pair->key()), key) == 0) return NameOf(pair->value());
+  }
+  return nullptr;
+}
+
+const char* Model::metadata_key(size_t i) const {
+  const auto* pairs = bundle_->metadata();
+  return pairs != nullptr && i < pairs->size() ? NameOf(pairs->Get(static_cast<uint32_t>(i))->key()) : nullptr;
+}
+
+const schema::ImageInput* Model::image(size_t i) const {
+  const auto* images = bundle_->images();
+  return images != nullptr && i < images->size() ? images->Get(static_cast<uint32_t>(i)) : nullptr;
+}
+
+const schema::Labels* Model::labels(const char* output) const {
+  if (bundle_->labels() == nullptr) return nullptr;
+  for (const schema::Labels* labels : *bundle_->labels()) {
+    if (strcmp(NameOf(labels->output()), output) == 0) return labels;
   }
   return nullptr;
 }

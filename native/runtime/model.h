@@ -20,6 +20,7 @@ class Model {
   const schema::Program& program(uint32_t i) const { return *bundle_->programs()->Get(i); }
   /// The constant's bytes in the mapping; nobody writes to them.
   void* constant_data(int32_t constant) const;
+  uint64_t constant_size(int32_t constant) const;
   uint64_t constant_bytes() const { return header_.data_size; }
 
   size_t entry_point_count() const { return bundle_->entry_points()->size(); }
@@ -27,6 +28,12 @@ class Model {
   /// Index of the program of an entry point that exists.
   uint32_t entry_program(size_t i) const;
   const char* metadata(const char* key) const;
+  /// Key of the i-th metadata row; null past the last.
+  const char* metadata_key(size_t i) const;
+  /// The i-th description of a picture; null past the last.
+  const schema::ImageInput* image(size_t i) const;
+  /// Labels of an output; null when it has none.
+  const schema::Labels* labels(const char* output) const;
 
  private:
   Status Load();

@@ -49,6 +49,8 @@ constexpr char kBuildInfo[] = "tealight-build-info 1\nversion " TL_VERSION
                               "\nfeatures" TL_WINOGRAD_NAME TL_DECODE_NAME "\n";
 static_assert(sizeof(kBuildInfo) < 2048, "the build info grows the library; shorten it");
 
+constexpr const char* kFeatures[] = {TL_WINOGRAD_NAME, TL_DECODE_NAME};
+
 constexpr size_t kOpCount = sizeof(kOps) / sizeof(kOps[0]);
 static_assert(kOpCount == static_cast<size_t>(schema::OpAttributes::MAX) + 1, "registry.inc is out of date");
 
@@ -65,6 +67,13 @@ bool FindOp(size_t id, OpKernel* kernel) {
 const char* BuiltOpName(size_t i) {
   for (const Row& row : kOps) {
     if (row.make != nullptr && i-- == 0) return row.name;
+  }
+  return nullptr;
+}
+
+const char* FeatureName(size_t i) {
+  for (const char* name : kFeatures) {
+    if (name[0] != 0 && i-- == 0) return name + 1;
   }
   return nullptr;
 }

@@ -14,6 +14,8 @@ const char* OpName(size_t id);
 bool FindOp(size_t id, OpKernel* kernel);
 /// Name of the i-th op that this build has; null past the last.
 const char* BuiltOpName(size_t i);
+/// Name of the i-th optional part that this build has; null past the last.
+const char* FeatureName(size_t i);
 /// The text of tl_build_info.
 const char* BuildInfo();
 

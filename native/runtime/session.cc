@@ -11,6 +11,7 @@ namespace tealight {
 namespace {
 
 constexpr uint32_t kMaxThreads = 256;
+constexpr uint32_t kMaxBalancedThreads = 4;
 // What an empty input without data points to, so that ops never see null; nobody reads or writes it.
 alignas(64) constexpr char kNothing[64] = {};
 
@@ -26,11 +27,8 @@ Status ChooseIsa(const char* name, Isa* isa) {
   return Status::Error(TL_ERROR_NOT_FOUND, "session isa: '%.40s', expected one of %s", name, known);
 }
 
-// A C caller may have put any number there.
 DType FromC(const tl_tensor& tensor) {
-  unsigned value = 0;
-  static_assert(sizeof(value) == sizeof(tensor.dtype), "");
-  memcpy(&value, &tensor.dtype, sizeof(value));
+  const unsigned value = NumberOf(tensor.dtype);
   return value <= static_cast<unsigned>(DType::kUint4) ? static_cast<DType>(value) : DType::kNone;
 }
 
@@ -49,22 +47,43 @@ void ToC(const Tensor& tensor, tl_tensor* result) {
   result->size_bytes = DTypeSize(tensor.dtype) != 0 ? tensor.Bytes() : static_cast<size_t>(tensor.Elements() + 1) / 2;
 }
 
+// Checks the options and starts the threads.
+Status Session::Configure(const tl_session_options& options, ExecutorConfig* config) {
+  RETURN_IF_ERROR(ChooseIsa(options.isa, &config->isa));
+  if (options.threads > kMaxThreads) {
+    return Status::Error(TL_ERROR_INVALID_ARGUMENT, "session threads: %u, expected at most %u", options.threads,
+                         kMaxThreads);
+  }
+  const unsigned backend = NumberOf(options.backend);
+  const unsigned power_mode = NumberOf(options.power_mode);
+  if (backend > TL_BACKEND_CPU || power_mode > TL_POWER_SAVING) {
+    return Status::Error(TL_ERROR_INVALID_ARGUMENT, "session backend %u, power_mode %u: expected at most %u and %u",
+                         backend, power_mode, TL_BACKEND_CPU, TL_POWER_SAVING);
+  }
+  const Cores cores = FindCores();
+  const bool saves = power_mode == TL_POWER_SAVING;
+  if (saves) caller_cores_ = cores.little;
+  uint32_t threads = options.threads;
+  if (threads == 0) {
+    const uint32_t fast = cores.big.empty() ? cores.online : cores.big.Count();
+    const uint32_t most = saves ? 1 : power_mode == TL_POWER_BALANCED ? kMaxBalancedThreads : kMaxThreads;
+    threads = fast < most ? fast : most;
+  }
+  if (!pool_.Start(threads, saves ? cores.little : cores.big)) {
+    return Status::Error(TL_ERROR_OUT_OF_MEMORY, "session threads: %u not started, expected the system to give them",
+                         threads);
+  }
+  return Status::Ok();
+}
+
 Status Session::Create(const Model& model, const tl_session_options& options) {
   model_ = &model;
   if (options.entry_point >= model.entry_point_count()) {
     return NoSuch("entry point", options.entry_point, model.entry_point_count());
   }
+  program_ = model.entry_program(options.entry_point);
   ExecutorConfig config;
-  RETURN_IF_ERROR(ChooseIsa(options.isa, &config.isa));
-  if (options.threads > kMaxThreads) {
-    return Status::Error(TL_ERROR_INVALID_ARGUMENT, "session threads: %u, expected at most %u", options.threads,
-                         kMaxThreads);
-  }
-  const uint32_t threads = options.threads == 0 ? DefaultThreads() : options.threads;
-  if (!pool_.Start(threads)) {
-    return Status::Error(TL_ERROR_OUT_OF_MEMORY, "session threads: %u not started, expected the system to give them",
-                         threads);
-  }
+  RETURN_IF_ERROR(Configure(options, &config));
   budget_.limit = options.memory_limit;
   keeps_ = options.keep_intermediates != 0;
   profiles_ = options.profile != 0;
@@ -74,7 +93,7 @@ Status Session::Create(const Model& model, const tl_session_options& options) {
   config.control = &control_;
   config.keep_intermediates = keeps_;
   config.profile = profiles_;
-  RETURN_IF_ERROR(executor_.Create(config, model.entry_program(options.entry_point)));
+  RETURN_IF_ERROR(executor_.Create(config, program_));
   if (!is_set_.Allocate(static_cast<size_t>(executor_.num_inputs()))) {
     return Status::Error(TL_ERROR_OUT_OF_MEMORY, "session: no memory for %d inputs, expected some",
                          executor_.num_inputs());
@@ -191,6 +210,11 @@ Status Session::CheckSymbols() const {
 }
 
 Status Session::Run(uint64_t deadline_ns) {
+  RETURN_IF_ERROR(Begin(deadline_ns));
+  return Finish();
+}
+
+Status Session::Begin(uint64_t deadline_ns) {
   has_result_ = false;
   RETURN_IF_ERROR(CheckInputs());
   const int64_t now = NowNs();
@@ -198,8 +222,15 @@ Status Session::Run(uint64_t deadline_ns) {
   control_.deadline_ns = deadline_ns == 0                            ? 0
                          : deadline_ns > static_cast<uint64_t>(most) ? INT64_MAX
                                                                      : now + static_cast<int64_t>(deadline_ns);
+  return Status::Ok();
+}
+
+Status Session::Finish() {
+  CoreSet before;
+  KeepThreadTo(caller_cores_, &before);
   Status status = executor_.Run();
   if (status.code() == TL_ERROR_CANCELLED) control_.cancel.store(false);
+  KeepThreadTo(before);
   has_result_ = status.ok();
   return status;
 }

@@ -76,11 +76,32 @@ struct ProgramSpec {
   uint64_t arena_bytes = 0;
 };
 
+struct ImageSpec {
+  std::string input = "x";
+  int height = 2;
+  int width = 3;
+  int channels = 1;
+  std::string layout = "NHWC";
+  std::string channel_order = "GRAY";
+  std::vector<float> mean = {128};
+  std::vector<float> scale = {0.5f};
+};
+
+struct GoldenSpec {
+  int program = 0;
+  std::vector<int> inputs;
+  std::vector<int> outputs;
+  std::vector<int64_t> input_dims;  // none = absent
+};
+
 struct BundleSpec {
   std::vector<ProgramSpec> programs;
   std::vector<std::vector<uint8_t>> constants;
   std::vector<std::pair<std::string, int>> entry_points = {{"main", 0}};
   std::vector<std::pair<std::string, std::string>> metadata;
+  std::vector<ImageSpec> images;
+  std::vector<std::pair<std::string, std::vector<std::string>>> labels;
+  std::vector<GoldenSpec> golden;
   // Adds to the offset and size of constants, to break them.
   std::vector<std::pair<int64_t, int64_t>> constant_errors;
 
@@ -155,8 +176,25 @@ inline std::vector<uint8_t> BuildMetadata(const BundleSpec& spec, uint64_t data_
   for (const auto& pair : spec.metadata) {
     pairs.push_back(schema::CreateKeyValue(b, b.CreateString(pair.first), b.CreateString(pair.second)));
   }
-  schema::FinishBundleBuffer(b, schema::CreateBundle(b, b.CreateVector(programs), b.CreateVector(entries),
-                                                     b.CreateVector(constants), 0, 0, 0, 0, b.CreateVector(pairs)));
+  std::vector<flatbuffers::Offset<schema::ImageInput>> images;
+  for (const ImageSpec& i : spec.images) {
+    images.push_back(schema::CreateImageInput(b, b.CreateString(i.input), i.height, i.width, i.channels,
+                                              b.CreateString(i.layout), b.CreateString(i.channel_order),
+                                              b.CreateVector(i.mean), b.CreateVector(i.scale)));
+  }
+  std::vector<flatbuffers::Offset<schema::Labels>> labels;
+  for (const auto& l : spec.labels) {
+    labels.push_back(schema::CreateLabels(b, b.CreateString(l.first), b.CreateVectorOfStrings(l.second)));
+  }
+  std::vector<flatbuffers::Offset<schema::Golden>> golden;
+  for (const GoldenSpec& g : spec.golden) {
+    golden.push_back(schema::CreateGolden(b, g.program, b.CreateVector(g.inputs), b.CreateVector(g.outputs),
+                                          g.input_dims.empty() ? 0 : b.CreateVector(g.input_dims)));
+  }
+  schema::FinishBundleBuffer(
+      b, schema::CreateBundle(b, b.CreateVector(programs), b.CreateVector(entries), b.CreateVector(constants),
+                              b.CreateVector(images), b.CreateVector(labels), b.CreateVector(golden), 0,
+                              b.CreateVector(pairs)));
   return std::vector<uint8_t>(b.GetBufferPointer(), b.GetBufferPointer() + b.GetSize());
 }
 
@@ -229,6 +267,41 @@ inline BundleSpec DynamicBundle() {
   program.outputs = {4};
   program.is_static = false;
   spec.programs = {program};
+  return spec;
+}
+
+/// ReshapeBundle with golden data, a picture, labels and metadata.
+inline BundleSpec DescribedBundle() {
+  BundleSpec spec = ReshapeBundle();
+  const int x = spec.AddConstant<float>({1, 2, 3, 4, 5, 6});
+  spec.golden.push_back({0, {x}, {x}, {}});
+  spec.images.resize(1);
+  spec.labels = {{"y", {"cat", "dog"}}};
+  spec.metadata = {{"task", "test"}};
+  return spec;
+}
+
+/// y = x carried through a loop that never ends by itself; x float32 [4].
+inline BundleSpec EndlessBundle() {
+  BundleSpec spec;
+  const int go = spec.AddConstant<uint8_t>({1});
+  ProgramSpec body;
+  body.name = "body";
+  body.tensors = {{"i", {}, schema::DType::int64}, {"going", {}, schema::DType::bool_}, {"v", {4}}, {"w", {4}}};
+  body.instructions = {{"negate", {2}, {3}, schema::OpAttributes::Unary}};
+  body.instructions[0].unary = schema::UnaryKind::neg;
+  body.inputs = {0, 1, 2};
+  body.outputs = {1, 3};
+  body.is_static = false;
+  ProgramSpec main;
+  main.tensors = {{"x", {4}}, {"go", {}, schema::DType::bool_, go}, {"y", {4}}};
+  main.instructions = {{"loop", {-1, 1, 0}, {2}, schema::OpAttributes::Loop}};
+  main.instructions[0].body_program = 1;
+  main.instructions[0].carried = 1;
+  main.inputs = {0};
+  main.outputs = {2};
+  main.is_static = false;
+  spec.programs = {main, body};
   return spec;
 }
 

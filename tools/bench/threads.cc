@@ -93,7 +93,7 @@ void Check(tl_status status, const tl_error& error) {
 tl_session* Create(const tl_model* model, uint32_t threads, std::vector<std::vector<uint64_t>>& inputs) {
   tl_error error;
   tl_session_options options;
-  tl_session_options_init(&options);
+  tl_session_options_init(&options, sizeof(options));
   options.threads = threads;
   tl_session* session = nullptr;
   Check(tl_session_create(model, &options, &session, &error), error);

@@ -240,7 +240,7 @@ class Runner {
 };
 
 void ParseOptions(int argc, char** argv, tl_session_options* options) {
-  tl_session_options_init(options);
+  tl_session_options_init(options, sizeof(*options));
   options->threads = 1;
   for (int i = 2; i < argc; ++i) {
     const bool more = i + 1 < argc;

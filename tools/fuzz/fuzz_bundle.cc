@@ -148,7 +148,7 @@ void ReadOutputs(const tl_session* session, size_t count) {
 
 void RunSession(const tl_model* model, size_t entry_point, std::mt19937_64* rng, Totals* totals) {
   tl_session_options options;
-  tl_session_options_init(&options);
+  tl_session_options_init(&options, sizeof(options));
   size_t isas = 0;
   while (tl_isa_name(isas) != nullptr) ++isas;
   options.entry_point = entry_point;

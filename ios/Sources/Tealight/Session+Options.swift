@@ -63,7 +63,7 @@ extension Session.Options {
       throw TealightError(.invalidArgument, "session threads: \(threads ?? 0), expected a small positive number")
     }
     var c = tl_session_options()
-    tl_session_options_init(&c)
+    tl_session_options_init(&c, MemoryLayout<tl_session_options>.size)
     c.entry_point = entryPoint
     c.threads = threads
     c.profile = profile ? 1 : 0

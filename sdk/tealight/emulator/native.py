@@ -62,7 +62,7 @@ class NativeSession:
         isa_text = isa_name(isa)
         self._open(bundle)
         options = ffi.new("tl_session_options*")
-        lib.tl_session_options_init(options)
+        lib.tl_session_options_init(options, ffi.sizeof("tl_session_options"))
         isa_bytes = ffi.NULL if isa_text is None else ffi.new("char[]", isa_text.encode())
         options.entry_point, options.threads, options.isa = entry_point, threads, isa_bytes
         options.profile, options.keep_intermediates = profile, keep_intermediates

@@ -125,9 +125,54 @@ TEST(CApi, RunsWithDefaults) {
   tl_model_destroy(model);
 }
 
+TEST(CApi, TellsMetadataPicturesAndLabels) {
+  BundleSpec spec = ReshapeBundle();
+  spec.metadata = {{"task", "test"}, {"", "empty"}};
+  spec.images.resize(2);
+  spec.images[1] = {"rgb", 4, 5, 3, "NCHW", "BGR", {1, 2, 3}, {4, 5, 6}};
+  spec.labels = {{"y", {"cat", "dog"}}, {"none", {}}};
+  const Bytes bytes(Finish(spec));
+  tl_model* model = nullptr;
+  tl_error error = {};
+  ASSERT_EQ(tl_model_open_memory(bytes.data(), bytes.size(), &model, &error), TL_OK) << error.message;
+  EXPECT_STREQ(tl_model_metadata_key(model, 0), "task");
+  EXPECT_STREQ(tl_model_metadata_key(model, 1), "");
+  EXPECT_EQ(tl_model_metadata_key(model, 2), nullptr);
+  tl_image_info image;
+  ASSERT_EQ(tl_model_image_info(model, 0, &image), TL_OK);
+  EXPECT_STREQ(image.input, "x");
+  EXPECT_EQ(image.channel_order, 2);
+  EXPECT_EQ(image.channels_first, 0);
+  ASSERT_EQ(tl_model_image_info(model, 1, &image), TL_OK);
+  EXPECT_EQ(image.height, 4);
+  EXPECT_EQ(image.width, 5);
+  EXPECT_EQ(image.channels, 3);
+  EXPECT_EQ(image.channels_first, 1);
+  EXPECT_EQ(image.channel_order, 1);
+  EXPECT_EQ(image.mean[2], 3);
+  EXPECT_EQ(image.scale[2], 6);
+  EXPECT_EQ(tl_model_image_info(model, 2, &image), TL_ERROR_NOT_FOUND);
+  EXPECT_EQ(tl_model_label_count(model, "y"), 2u);
+  EXPECT_STREQ(tl_model_label(model, "y", 1), "dog");
+  EXPECT_EQ(tl_model_label(model, "y", 2), nullptr);
+  EXPECT_EQ(tl_model_label(model, "none", 0), nullptr);
+  EXPECT_EQ(tl_model_label_count(model, "x"), 0u);
+  tl_model_destroy(model);
+}
+
 TEST(CApi, DestroyAcceptsNull) {
   tl_session_destroy(nullptr);
   tl_model_destroy(nullptr);
+}
+
+TEST(CApi, NamesEveryStatus) {
+  EXPECT_STREQ(tl_status_name(TL_OK), "OK");
+  EXPECT_STREQ(tl_status_name(TL_ERROR_WRONG_SHAPE), "WRONG_SHAPE");
+  EXPECT_STREQ(tl_status_name(TL_ERROR_BUSY), "BUSY");
+  const int unknown = 9999;
+  tl_status status;
+  memcpy(&status, &unknown, sizeof(status));
+  EXPECT_EQ(tl_status_name(status), nullptr);
 }
 
 TEST(CApi, ListsVersionIsasAndOps) {
@@ -141,6 +186,10 @@ TEST(CApi, ListsVersionIsasAndOps) {
   bool has_reshape = false;
   for (size_t i = 0; tl_op_name(i) != nullptr; ++i) has_reshape = has_reshape || strcmp(tl_op_name(i), "reshape") == 0;
   EXPECT_TRUE(has_reshape);
+  EXPECT_STREQ(tl_feature_name(0), "winograd");
+  EXPECT_STREQ(tl_feature_name(1), "stored_weights");
+  EXPECT_EQ(tl_feature_name(2), nullptr);
+  EXPECT_EQ(tl_feature_name(99), nullptr);
 }
 
 }  // namespace

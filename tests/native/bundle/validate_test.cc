@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "bundle_builder.h"
-#include "runtime/model.h"
+#include "runtime/session.h"
 
 namespace tealight {
 namespace {
@@ -186,6 +186,45 @@ TEST(Validate, ProgramRules) {
       ReshapeBundle());
 }
 
+TEST(Validate, PictureAndLabelRules) {
+  CheckCases(
+      {
+          {"input name", [](BundleSpec* s) { s->images[0].input = "\xff"; }, "image 0"},
+          {"height", [](BundleSpec* s) { s->images[0].height = 0; }, "image 0"},
+          {"width", [](BundleSpec* s) { s->images[0].width = -3; }, "2x-3"},
+          {"channels", [](BundleSpec* s) { s->images[0].channels = -1; }, "image 0"},
+          {"means", [](BundleSpec* s) { s->images[0].mean = {}; }, "0 means"},
+          {"scales", [](BundleSpec* s) { s->images[0].scale = {1, 2}; }, "2 scales"},
+          {"layout", [](BundleSpec* s) { s->images[0].layout = "N"; }, "image 0"},
+          {"order", [](BundleSpec* s) { s->images[0].channel_order = ""; }, "image 0"},
+          {"label", [](BundleSpec* s) { s->labels[0].second[1] = "\xff"; }, "labels 0"},
+          {"label's output", [](BundleSpec* s) { s->labels[0].first = "\xff"; }, "labels 0"},
+      },
+      DescribedBundle());
+}
+
+TEST(Validate, GoldenRules) {
+  CheckCases(
+      {
+          {"program", [](BundleSpec* s) { s->golden[0].program = 1; }, "golden 0: program 1"},
+          {"program below", [](BundleSpec* s) { s->golden[0].program = -1; }, "golden 0: program -1"},
+          {"no input", [](BundleSpec* s) { s->golden[0].inputs = {}; }, "inputs do not fit"},
+          {"more inputs", [](BundleSpec* s) { s->golden[0].inputs = {1, 1}; }, "inputs do not fit"},
+          {"constant", [](BundleSpec* s) { s->golden[0].inputs = {2}; }, "inputs do not fit"},
+          {"constant below", [](BundleSpec* s) { s->golden[0].outputs = {-1}; }, "outputs do not fit"},
+          {"size", [](BundleSpec* s) { s->golden[0].outputs = {0}; }, "outputs do not fit"},
+          {"dims", [](BundleSpec* s) { s->golden[0].input_dims = {3, 3}; }, "inputs do not fit"},
+          {"few dims", [](BundleSpec* s) { s->golden[0].input_dims = {6}; }, "inputs do not fit"},
+          {"many dims", [](BundleSpec* s) { s->golden[0].input_dims = {2, 3, 1}; }, "inputs do not fit"},
+          {"dims below", [](BundleSpec* s) { s->golden[0].input_dims = {-2, -3}; }, "inputs do not fit"},
+          {"huge dims", [](BundleSpec* s) { s->golden[0].input_dims = {INT64_MAX, 4}; }, "inputs do not fit"},
+      },
+      DescribedBundle());
+  BundleSpec open = DynamicBundle();
+  open.golden.push_back({0, {open.AddConstant<float>({1, 2})}, {0}, {}});
+  ExpectInvalid(open, "inputs do not fit");  // its dims are open and not told
+}
+
 TEST(Validate, ControlFlowHasNoCycles) {
   BundleSpec spec = DynamicBundle();
   InstructionSpec branch = {"if", {0}, {5}};
@@ -222,9 +261,33 @@ TEST(Storage, OverlapIsAllowedOnlyInPlace) {
   ExpectInvalid(spec, "overlaps operand 0");
 }
 
+// Reads and runs what a bundle that opened says about itself.
+void UseGolden(const std::vector<uint8_t>& file) {
+  const Bytes bytes(file);
+  Model model;
+  Session session;
+  tl_session_options options = {};
+  options.threads = 1;
+  options.memory_limit = 1 << 20;
+  if (!model.OpenMemory(bytes.data(), bytes.size()).ok() || !session.Create(model, options).ok()) return;
+  (void)session.SelfTest().ok();
+  (void)model.labels("y");
+}
+
+TEST(Mutation, GoldenDataIsHostileToo) {
+  const std::vector<uint8_t> good = Finish(DescribedBundle());
+  for (size_t at = 0; at < good.size(); ++at) {
+    for (const int value : {0, 1, 0x7f, 0xff}) {
+      std::vector<uint8_t> file = good;
+      file[at] = static_cast<uint8_t>(value);
+      UseGolden(file);
+    }
+  }
+}
+
 // Whatever one does to the bytes, opening gives a status. The sanitizer builds make this sharp.
 TEST(Mutation, AnyByteAndAnyLengthGivesAStatus) {
-  for (const BundleSpec& spec : {ReshapeBundle(), DynamicBundle()}) {
+  for (const BundleSpec& spec : {ReshapeBundle(), DynamicBundle(), DescribedBundle()}) {
     const std::vector<uint8_t> good = Finish(spec);
     for (size_t size = 0; size < good.size(); size += 3) {
       EXPECT_FALSE(Open(std::vector<uint8_t>(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size))).ok());

@@ -3,8 +3,9 @@
 #include "runtime/session.h"
 
 #include <gtest/gtest.h>
-#include <pthread.h>
 
+#include <atomic>
+#include <thread>
 #include <vector>
 
 #include "bundle_builder.h"
@@ -193,6 +194,10 @@ TEST_F(SessionTest, CancelStopsOneRun) {
   session_->Cancel();
   ExpectError(session_->Run(0), TL_ERROR_CANCELLED, "cancelled");
   ExpectOk(session_->Run(0));
+  ExpectOk(session_->Begin(0));
+  session_->Cancel();
+  ExpectError(session_->Finish(), TL_ERROR_CANCELLED, "cancelled");
+  ExpectOk(session_->Run(0));
 }
 
 TEST_F(SessionTest, DeadlineStopsARun) {
@@ -203,18 +208,18 @@ TEST_F(SessionTest, DeadlineStopsARun) {
 }
 
 TEST_F(SessionTest, CancelFromAnotherThread) {
-  ExpectOk(Open(ReshapeBundle()));
-  ExpectOk(session_->SetInput(0, Floats(&x_, {2, 3})));
-  pthread_t thread;
-  const auto main = [](void* session) -> void* {
-    static_cast<Session*>(session)->Cancel();
-    return nullptr;
-  };
-  ASSERT_EQ(pthread_create(&thread, nullptr, main, session_.get()), 0);
-  int runs = 0;
-  while (session_->Run(0).ok() && runs < 100000000) ++runs;
-  pthread_join(thread, nullptr);
-  ExpectOk(session_->Run(0));
+  ExpectOk(Open(EndlessBundle()));
+  x_.resize(4);
+  ExpectOk(session_->SetInput(0, Floats(&x_, {4})));
+  std::atomic<bool> ended{false};
+  std::thread other([&] {
+    while (!ended.load()) session_->Cancel();
+  });
+  ExpectError(session_->Run(0), TL_ERROR_CANCELLED, "cancelled");
+  ended.store(true);
+  other.join();
+  session_->ForgetCancel();
+  ExpectError(session_->Run(1000000), TL_ERROR_DEADLINE, "deadline");
 }
 
 TEST_F(SessionTest, StaticProgramNeedsConstantShapes) {

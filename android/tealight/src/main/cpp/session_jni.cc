@@ -11,7 +11,7 @@ constexpr jsize kMaxRank = 8;  // as Tensor.java
 
 jlong Create(JNIEnv* env, jclass, jlong model, jint entry_point, jint threads, jboolean profile, jlong memory_limit) {
   tl_session_options options;
-  tl_session_options_init(&options);
+  tl_session_options_init(&options, sizeof(options));
   options.entry_point = static_cast<size_t>(entry_point);
   options.threads = static_cast<uint32_t>(threads);
   options.profile = profile;
