@@ -36,9 +36,10 @@ class Kernel:
         name: In the table.
         source: File below native/kernels.
         function: Pattern of the demangled function.
-        gates: Least MAC/cycle by core; where a core runs another variant of the kernel, its gate is there.
+        gates: Least figure by core; where a core runs another variant of the kernel, its gate is there.
         without: Pattern of instructions to leave out, for figures to compare with those of bare sums.
         useful: Share of the multiply-adds that are no padding of the layout.
+        results: Pattern of an instruction and how many results it makes, for a loop that is judged by those.
     """
 
     name: str
@@ -47,6 +48,13 @@ class Kernel:
     gates: dict[str, float]
     without: str = ""
     useful: float = 1.0
+    results: tuple[str, int] | None = None
+
+    def work(self, loop: list[str]) -> float:
+        """Returns the multiply-adds, or results, of one pass."""
+        if self.results is None:
+            return macs(loop) * self.useful
+        return sum(self.results[1] for line in loop if re.match(self.results[0], line))
 
 
 def _dot_gates(n1: float, n2: float, v2: float) -> dict[str, float]:
@@ -106,7 +114,18 @@ KERNELS = (
         r"Tile<1, 8, .*NibbleLoop>",
         {"a55": 4.9, **_dot_gates(16, 16, 32)},
     ),
-    Kernel("gemm int4 4x16, sdot", "qgemm4/arm_neondot.cc", r"Tile<4, 4, .*NibbleLoop>", {}),
+    Kernel("gemm int4 4x16, sdot", "qgemm4/arm_neondot.cc", r"Tile<4, 4, .*NibbleLoop>", _dot_gates(25, 25, 51)),
+    Kernel("gemm int4 16x4, sdot", "qgemm4/arm_neondot.cc", r"Tile<16, 1, .*NibbleLoop>", _dot_gates(30, 30, 60)),
+    # Results a cycle.
+    Kernel(
+        "lut of int8",
+        "qelementwise/arm_neon.cc",
+        r"Lut\(",
+        {"a55": 0.71, "neoverse-n1": 1.45, "neoverse-v2": 2.9},
+        results=(r"^tbl ", 16),
+    ),
+    Kernel("int4 to int8", "decode/arm_neon.cc", r"Int4Panels", _dot_gates(6.3, 10.6, 19), results=(r"^str q", 16)),
+    Kernel("add of int8", "qelementwise/arm_neon.cc", r"AddRows", {"neoverse-n1": 0.72}, results=(r"^uzp1 ", 8)),
 )
 
 #: Flags of a path, as in native/cmake/compiler.cmake.
@@ -203,13 +222,14 @@ def measure(kernel: Kernel) -> dict[str, float]:
         if not re.search(kernel.function, name):
             continue
         for loop in innermost_loops(body):
-            if macs(loop) > macs(best):
+            # Of loops over fewer operands, which make as many results, the longest.
+            if (kernel.work(loop), kernel.results and len(loop)) > (kernel.work(best), kernel.results and len(best)):
                 best = loop
     if kernel.without:
         best = [line for line in best if not re.match(kernel.without, line)]
     if not best:
         raise RuntimeError(f"{kernel.source}: no loop with multiply-adds in a function like {kernel.function}")
-    return {core: macs(best) * kernel.useful / cycles(best, core) for core in CORES}
+    return {core: kernel.work(best) / cycles(best, core) for core in CORES}
 
 
 def main() -> int:

@@ -78,15 +78,15 @@ TL_INLINE size_t LutVectors(const uint8_t* table, uint8_t flip, size_t n, const 
 #elif TL_SIMD == TL_SIMD_arm_neon && defined(__aarch64__)
 
 TL_INLINE size_t LutVectors(const uint8_t* table, uint8_t flip, size_t n, const uint8_t* x, uint8_t* y) {
-  const uint8x16x4_t t0 = vld1q_u8_x4(table), t1 = vld1q_u8_x4(table + 64);
-  const uint8x16x4_t t2 = vld1q_u8_x4(table + 128), t3 = vld1q_u8_x4(table + 192);
-  // Lookups outside the 64 entries give 0 (tbl) or leave the result (tbx).
-  const uint8x16_t f0 = vdupq_n_u8(flip), f1 = vdupq_n_u8(flip ^ 0x40);
-  const uint8x16_t f2 = vdupq_n_u8(flip ^ 0x80), f3 = vdupq_n_u8(flip ^ 0xc0);
+  // Block k of the 64 entries that bytes 64 k .. 64 k + 63 look up. An index of 64 or more gives 0 (tbl) or leaves the
+  // result (tbx).
+  const auto block = [=](int k) { return vld1q_u8_x4(table + (64 * k ^ flip)); };
+  const uint8x16x4_t t0 = block(0), t1 = block(1), t2 = block(2), t3 = block(3);
+  const uint8x16_t f1 = vdupq_n_u8(0x40), f2 = vdupq_n_u8(0x80), f3 = vdupq_n_u8(0xc0);
   size_t i = 0;
   for (; i + 32 <= n; i += 32) {
     const uint8x16_t u = vld1q_u8(x + i), v = vld1q_u8(x + i + 16);
-    uint8x16_t p = vqtbl4q_u8(t0, veorq_u8(u, f0)), q = vqtbl4q_u8(t0, veorq_u8(v, f0));
+    uint8x16_t p = vqtbl4q_u8(t0, u), q = vqtbl4q_u8(t0, v);
     p = vqtbx4q_u8(p, t1, veorq_u8(u, f1));
     q = vqtbx4q_u8(q, t1, veorq_u8(v, f1));
     p = vqtbx4q_u8(p, t2, veorq_u8(u, f2));
@@ -95,12 +95,11 @@ TL_INLINE size_t LutVectors(const uint8_t* table, uint8_t flip, size_t n, const 
     vst1q_u8(y + i + 16, vqtbx4q_u8(q, t3, veorq_u8(v, f3)));
   }
   for (; i + 16 <= n; i += 16) {
-    const uint8x16_t at = vld1q_u8(x + i);
-    uint8x16_t r = vqtbl4q_u8(t0, veorq_u8(at, f0));
-    r = vqtbx4q_u8(r, t1, veorq_u8(at, f1));
-    r = vqtbx4q_u8(r, t2, veorq_u8(at, f2));
-    r = vqtbx4q_u8(r, t3, veorq_u8(at, f3));
-    vst1q_u8(y + i, r);
+    const uint8x16_t u = vld1q_u8(x + i);
+    uint8x16_t p = vqtbl4q_u8(t0, u);
+    p = vqtbx4q_u8(p, t1, veorq_u8(u, f1));
+    p = vqtbx4q_u8(p, t2, veorq_u8(u, f2));
+    vst1q_u8(y + i, vqtbx4q_u8(p, t3, veorq_u8(u, f3)));
   }
   return i;
 }

@@ -15,9 +15,10 @@ constexpr size_t QGemm4PanelBytes(size_t k) { return kQGemmPanel * 4 + k / 8 * k
 // Sums are made of weights times 16: they fit int32 up to this k.
 constexpr size_t kQGemm4MaxK = 32768;
 
-/// Returns the kernels of a path, or null where unpacking whole panels (kernels/decode) is as fast. As those of qgemm,
-/// but rhs_panel_stride is QGemm4PanelBytes, taps is 1, and run a multiple of 8 up to kQGemm4MaxK.
-const QGemmKernels* FindQGemm4(Isa isa);
+/// Returns the kernels of a path for m rows in all, or null where unpacking whole panels (kernels/decode) is as fast.
+/// As those of qgemm, but rhs_panel_stride is QGemm4PanelBytes, taps is 1, and run a multiple of 8 up to kQGemm4MaxK.
+/// Asks the system about the core on arm64: call it in Prepare.
+const QGemmKernels* FindQGemm4(Isa isa, size_t m);
 
 }  // namespace tealight
 

@@ -177,11 +177,12 @@ TEST(QGemm4, SumsAreThoseOfUnpackedWeights) {
   Values random(5);
   for (size_t k : {size_t{8}, size_t{40}, kQGemm4MaxK}) {
     const Int4Panels p = MakeInt4(4, k);
-    std::vector<int8_t> x(4 * k);
+    std::vector<int8_t> x(16 * k);
     for (int8_t& v : x) v = k == kQGemm4MaxK ? int8_t{-128} : static_cast<int8_t>(random.Next() >> 20);
-    for (size_t m = 1; m <= 4; ++m) {
+    for (size_t m : {1, 2, 3, 4, 5, 8, 13, 16}) {
       for (size_t n : {size_t{5}, size_t{32}, size_t{100}}) {
-        const int8_t* rows[4] = {x.data(), x.data() + k, x.data() + 2 * k, x.data() + 3 * k};
+        const int8_t* rows[16];
+        for (size_t i = 0; i < m; ++i) rows[i] = x.data() + i * k;
         QGemmArgs args;
         args.run = k;
         args.n = n;
@@ -197,12 +198,13 @@ TEST(QGemm4, SumsAreThoseOfUnpackedWeights) {
           FindQGemm(Isa::kScalar, n)->tile(rows + i, 1, row);
         }
         for (Isa isa : AllPaths()) {
-          if (FindQGemm4(isa) == nullptr) continue;
+          const QGemmKernels* kernels = FindQGemm4(isa, 1);
+          if (kernels == nullptr || m > kernels->max_rows) continue;
           std::vector<int32_t> found(m * (n + 2), 7);
           args.rhs = p.packed.data();
           args.rhs_panel_stride = QGemm4PanelBytes(k);
           args.dst = found.data();
-          FindQGemm4(isa)->tile(rows, m, args);
+          kernels->tile(rows, m, args);
           EXPECT_EQ(found, wanted) << IsaName(isa) << " k " << k << " m " << m << " n " << n;
         }
       }

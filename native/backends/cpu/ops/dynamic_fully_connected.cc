@@ -10,9 +10,6 @@
 namespace tealight {
 namespace {
 
-// From here on unpacked panels are faster.
-constexpr size_t kFewRows = 12;
-
 struct State {
   FusedActivation activation;
   const QGemmKernels* gemm;
@@ -55,10 +52,9 @@ Status Prepare(OpContext& context) {
   s->per_row = attributes.per_row();
   s->is_int4 = weight.dtype == DType::kInt4;
   s->gemm = FindQGemm(context.isa(), n);
-  if (s->is_int4 && m <= kFewRows && k <= kQGemm4MaxK && FindQGemm4(context.isa()) != nullptr) {
-    s->in_registers = true;
-    s->gemm = FindQGemm4(context.isa());
-  }
+  const QGemmKernels* few_rows = s->is_int4 && k <= kQGemm4MaxK ? FindQGemm4(context.isa(), m) : nullptr;
+  s->in_registers = few_rows != nullptr;
+  if (s->in_registers) s->gemm = few_rows;
   s->rows = DynamicRows::Plan(m, k, n, s->is_int4 ? 8 : 4);
   s->grid = PlanQGemmGrid(m, n, s->rows.run, s->gemm->max_rows, context.num_threads());
   const size_t panel_bytes = QGemmPanelBytes(s->rows.run);
