@@ -1,79 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Java classes on a desktop JVM with -Xcheck:jni: JUnit tests on real models, against the bits of Python."""
+"""The Java classes on a desktop JVM with -Xcheck:jni: JUnit tests on real models, examples, memory, many threads."""
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
+import subprocess
 
-import numpy as np
 import pytest
-from android.java_project import JARS, ROOT, SOURCE, Project, compile_java, java_home, sources
-from models.recordings import find_case, record_case, record_runs
-from sdk.small_graphs import endless_graph
-
-import tealight
-from tealight.bundle import writer
-from tealight.ir.graph import Graph
-from tealight.ir.types import DType, TensorType
-from tealight.lower.emit import emit
+from android.java_project import ROOT, SOURCE, compile_java, sources
 
 JUNIT = "org.junit.runner.JUnitCore"
+CLASSES = SOURCE / "main" / "java" / "dev" / "tealight"
 TESTS = sorted(p.stem for p in (SOURCE / "test" / "java").rglob("*Test.java"))
 
-#: Folder of a recording -> the case of the real models that it is.
-RECORDED = {
-    "classification": ("mobilenet_v2_1.0_224", "kitten_float"),
-    "classification_int8": ("mobilenet_v1_0.25_128", "kitten_int8"),
-    "detection": ("fastestdet_onnx", "img3"),
-    "faces": ("ultraface_slim320", "img13_decoded"),
-    "word": ("mlperf_tiny_kws_dscnn", "mlperf_sample_on"),
-    "speech": ("silero_vad", "chain120_silero_vad_openvino_16k"),
-    "open_batch": ("iris_mlp", "onnx150"),
-}
-
-
-def transposed_graph(dtype: DType) -> Graph:
-    """x [2, 3] -> y [3, 2]."""
-    graph = Graph("main")
-    x = graph.add_input("x", TensorType(dtype, (2, 3)))
-    graph.outputs = graph.add("transpose", [x], {"perm": [1, 0]}, name="turn", outputs=["y"])
-    return graph
-
-
-def write_small_bundles(folder: pathlib.Path) -> None:
-    """Writes a bundle per dtype, and one whose run never ends."""
-    for dtype in DType:
-        if dtype in (DType.INT4, DType.UINT4):
-            continue  # only constants have these
-        target = folder / dtype.name.lower()
-        target.mkdir()
-        (target / "model.tea").write_bytes(writer.to_bytes(emit(transposed_graph(dtype)).bundle))
-        with tealight.Session(str(target / "model.tea")) as session:
-            record_runs(target, session, [{"x": np.arange(6).reshape(2, 3).astype(dtype.numpy)}])
-    (folder / "endless").mkdir()
-    (folder / "endless" / "model.tea").write_bytes(writer.to_bytes(emit(endless_graph()).bundle))
-
-
-@pytest.fixture(scope="module")
-def project(assets, native, tmp_path_factory) -> Project:
-    """Compiles the classes and their tests and records what they must give."""
-    java_home()
-    folder = tmp_path_factory.mktemp("java")
-    made = Project(folder / "classes", folder / "tests", folder / "recordings")
-    compile_java([*sources(SOURCE / "stubs"), *sources(SOURCE / "main" / "java")], made.classes)
-    compile_java(sources(SOURCE / "test"), made.tests, [made.classes, *JARS], lint="all,-serial,-try")
-    made.recordings.mkdir()
-    for name, case in RECORDED.items():
-        record_case(made.recordings / name, find_case(assets, *case))
-    write_small_bundles(made.recordings)
-    return made
+#: One worker compiles the classes and records the models.
+pytestmark = pytest.mark.xdist_group("java")
 
 
 @pytest.mark.parametrize(("enum", "prefix"), [("ErrorCode", "TL_ERROR_"), ("DataType", "TL_DTYPE_")])
 def test_enums_are_those_of_the_header(enum, prefix):
     header = (ROOT / "native" / "include" / "tealight.h").read_text()
-    java = (SOURCE / "main" / "java" / "dev" / "tealight" / f"{enum}.java").read_text()
+    java = (CLASSES / f"{enum}.java").read_text()
     wanted = {name: int(value) for name, value in re.findall(rf"\b{prefix}(\w+) = (\d+)", header)}
     found = {name: int(value) for name, value in re.findall(r"^  ([A-Z]\w+)\((-?\d+)", java, flags=re.M)}
     assert found.pop("UNKNOWN", -1) == -1
@@ -85,3 +34,82 @@ def test_enums_are_those_of_the_header(enum, prefix):
 @pytest.mark.parametrize("name", TESTS)
 def test_junit(project, name):
     assert "OK (" in project.run(JUNIT, f"dev.tealight.{name}")
+
+
+def examples() -> dict[str, str]:
+    """Returns the example of each public class: the first code block of its comment."""
+    found = {}
+    for path in map(pathlib.Path, sources(CLASSES)):
+        declaration = re.search(r"^public (?:final )?(?:class|enum|interface) (\w+)", path.read_text(), flags=re.M)
+        if declaration is not None:
+            block = re.search(r"<pre>\{@code\n(.*?)\n \* \}</pre>", path.read_text()[: declaration.start()], flags=re.S)
+            assert block is not None, f"{path.name}: no example, expected one in the comment of the class"
+            found[declaration[1]] = re.sub(r"^ \* ?", "    ", block[1], flags=re.M)
+    return found
+
+
+@pytest.mark.slow
+def test_examples_of_all_classes_run(project, tmp_path):
+    imports = ["dev.tealight.*", "java.io.*", "java.nio.*", "java.util.*", "java.util.concurrent.*"]
+    for name, code in examples().items():
+        (tmp_path / f"{name}Example.java").write_text(
+            "".join(f"import {i};\n" for i in imports)
+            + f"public class {name}Example {{\n  static void run() throws Exception {{\n{code}\n  }}\n}}\n"
+        )
+    calls = "".join(f'    System.out.println("# {name}");\n    {name}Example.run();\n' for name in examples())
+    (tmp_path / "Examples.java").write_text(
+        "public class Examples {\n  public static void main(String[] arguments) throws Exception {\n"
+        + calls
+        + "  }\n}\n"
+    )
+    compile_java(sources(tmp_path), project.tests, [project.classes], lint="all,-try")
+    (project.recordings / "model.tea").write_bytes((project.recordings / "classification" / "model.tea").read_bytes())
+    printed = project.run("Examples")
+    assert all(re.search(rf"^# {name}\n[^#\s]", printed, flags=re.M) for name in examples()), printed
+
+
+@pytest.mark.slow
+def test_runs_into_own_tensors_allocate_next_to_nothing(project, tmp_path):
+    counter = tmp_path / "count.so"
+    source = ROOT / "tests" / "models" / "count_allocations.c"
+    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", counter, source], check=True)
+    names = ["float32", "word", "classification", "faces", "open_batch"]
+    environment = {**os.environ, "LD_PRELOAD": str(counter)}
+    # Compiled code can only save objects, and the compiler would allocate on the counted thread.
+    printed = project.run("dev.tealight.Allocations", str(counter), *names, flags=["-Xint"], environment=environment)
+    rows = {name: numbers for name, *numbers in map(str.split, printed.splitlines())}
+    assert int(rows.pop("control")[0]) > 0
+    assert list(rows) == names
+    assert {name: float(calls) for name, (calls, _) in rows.items()} == dict.fromkeys(names, 0.0)
+    # One object per run, and the shape of each output that only the run knows.
+    assert {
+        name: float(size) <= (128 if name == "open_batch" else 64) for name, (_, size) in rows.items()
+    } == dict.fromkeys(names, True)
+
+
+def sanitizer(library: str) -> str:
+    """Returns the path of gcc's sanitizer library."""
+    return subprocess.run(
+        ["gcc", f"-print-file-name={library}"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.slow
+def test_threads_that_run_close_and_cancel_at_random(project):
+    seconds = int(os.environ.get("TEALIGHT_STRESS_SECONDS", "60"))
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": sanitizer("libasan.so"),
+        "ASAN_OPTIONS": "handle_segv=0:detect_leaks=1",  # the JVM uses SIGSEGV itself
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+        # At the end nothing of ours may live; what the JVM leaks is its own, and its guarded stacks cannot be read.
+        "LSAN_OPTIONS": "exitcode=0:use_stacks=0:use_registers=0:use_tls=0",
+    }
+    printed = project.run(
+        "dev.tealight.Stress", str(seconds), "8", "1", build="asan", environment=environment, timeout=seconds + 240
+    )
+    assert "native objects left: 0" in printed
+    assert "LeakSanitizer: detected memory leaks" in printed, "expected the leak check to have run"
+    assert not re.search(r"^ +#1 .*/(native|android)/.*$", printed, flags=re.M), (
+        "our code lost memory:\n" + printed[-6000:]
+    )

@@ -8,11 +8,15 @@ import org.jspecify.annotations.Nullable;
  * Gets the result of {@link Session#runAsync}.
  *
  * <pre>{@code
- * RunCallback show = (outputs, error) -> System.out.println(error == null ? outputs : error.getMessage());
+ * CountDownLatch done = new CountDownLatch(1);
  * try (Model model = Model.load(new File("model.tea")); Session session = model.newSession()) {
  *   TensorInfo image = session.getInputs().get(0);
  *   Tensor pixels = Tensor.allocate(image.getDataType(), image.getShape());
- *   session.runAsync(Collections.singletonMap(image.getName(), pixels), Runnable::run, show);
+ *   session.runAsync(Collections.singletonMap(image.getName(), pixels), Runnable::run, (outputs, error) -> {
+ *     System.out.println(error == null ? outputs : error.getMessage());
+ *     done.countDown();
+ *   });
+ *   done.await();  // an app goes on instead, and closes when it needs the model no more
  * }
  * }</pre>
  */
