@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tealight
-from tealight.cli import doctor, evaluate, examine, parts, search, serve
+from tealight.cli import doctor, evaluate, examine, examples, parts, search, serve
 from tealight.errors import TealightError
 
 
@@ -41,7 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands."""
-    root = argparse.ArgumentParser(prog="tealight", description="Builds, runs and examines .tea bundles.")
+    plain = argparse.RawDescriptionHelpFormatter  # keeps the lines of the examples
+    root = argparse.ArgumentParser(
+        prog="tealight", description="Builds, runs and examines .tea bundles.", epilog=examples.text(""),
+        formatter_class=plain,
+    )  # fmt: skip
     root.add_argument("--version", action="version", version=f"tealight {tealight.__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, function, setup in (
@@ -59,7 +63,9 @@ def parser() -> argparse.ArgumentParser:
         ("doctor", doctor.run, doctor.arguments),
     ):
         text = (function.__doc__ or "").splitlines()[0]
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(
+            name, help=text, description=text, epilog=examples.text(name), formatter_class=plain
+        )
         command.set_defaults(run=function)
         command.add_argument("--json", action="store_true", help="print data instead of tables")
         setup(command)
@@ -68,10 +74,14 @@ def parser() -> argparse.ArgumentParser:
 
 def _build_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", help="an .onnx or .tflite file")
-    p.add_argument("-o", "--output", help="the .tea file to write (default: the model's name with .tea)")
     p.add_argument(
-        "--recipe", default="float32", help="how numbers are stored: float32, static_wi8_ai8, auto … (default: float32)"
+        "-o", "--output", metavar="FILE", help="the .tea file to write (default: the model's name with .tea)"
     )
+    p.add_argument(
+        "--recipe", default="float32",
+        help="how numbers are stored: float32 (default), float16, static_wi8_ai8, dynamic_wi8_af32, "
+        "weight_only_wi8_af32, weight_only_wi4_af32, or auto, which searches",
+    )  # fmt: skip
     p.add_argument(
         "--recipe-file", metavar="TOML", help="a recipe with overrides for single nodes, instead of --recipe"
     )
@@ -86,45 +96,45 @@ def _build_arguments(p: argparse.ArgumentParser) -> None:
         "--shape", action="append", default=[], metavar="INPUT=DIMS",
         help="fix the dims of an input: x=1,3,224,224 (a name keeps a dim open)",
     )  # fmt: skip
-    p.add_argument("--name", default="main", help="of the entry point")
-    p.add_argument("--labels", help="text file with one label a line, for the first output")
+    p.add_argument("--name", default="main", help="of the entry point (default: main)")
+    p.add_argument("--labels", metavar="FILE", help="text file with one label a line, for the first output")
     p.add_argument(
         "--image", metavar="KEY=VALUE,…",
         help="how a picture becomes an input: mean=123.7:116.3:103.5,scale=0.017,order=RGB,layout=NCHW,input=x",
     )  # fmt: skip
     p.add_argument("--metadata", action="append", default=[], metavar="KEY=TEXT", help="a text to keep in the bundle")
     p.add_argument("--no-winograd", action="store_true", help="compute 3x3 convolutions directly: exact order of sums")
-    p.add_argument("--html", help="also write the HTML report here")
+    p.add_argument("--html", metavar="FILE", help="also write the HTML report here")
     parts.cluster_argument(p)
     search.arguments(p)
 
 
 def _run_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("bundle")
+    parts.bundle_argument(p)
     parts.input_arguments(p)
     p.add_argument("--random", action="store_true", help="fill missing inputs with seeded random numbers")
-    p.add_argument("-o", "--output", help="write the outputs to this .npz file")
-    p.add_argument("--top", type=int, default=5, help="how many of the best classes to show (default: 5)")
-    p.add_argument("--engine", default="native", help="native, or reference (the NumPy judge)")
+    p.add_argument("-o", "--output", metavar="FILE", help="write the outputs to this .npz file")
+    p.add_argument("--top", type=int, default=5, metavar="N", help="how many of the best classes to show (default: 5)")
+    p.add_argument("--engine", default="native", help="native (default), or reference (the NumPy judge)")
     parts.session_arguments(p)
 
 
 def _inspect_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("bundle")
-    p.add_argument("--html", help="also write the HTML report here")
+    parts.bundle_argument(p)
+    p.add_argument("--html", metavar="FILE", help="also write the HTML report here")
     p.add_argument("--time", action="store_true", help="run it a few times and show the time of each instruction")
     parts.session_arguments(p)
 
 
 def _bench_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("bundle")
-    p.add_argument("--runs", type=int, default=50)
-    p.add_argument("--warmup", type=int, default=5)
+    parts.bundle_argument(p)
+    p.add_argument("--runs", type=int, default=50, metavar="N", help="timed runs (default: 50)")
+    p.add_argument("--warmup", type=int, default=5, metavar="N", help="runs before those (default: 5)")
     parts.session_arguments(p)
 
 
 def _verify_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("bundle")
+    parts.bundle_argument(p)
 
 
 def _explain_arguments(p: argparse.ArgumentParser) -> None:

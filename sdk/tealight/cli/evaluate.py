@@ -27,7 +27,9 @@ def arguments(p: argparse.ArgumentParser) -> None:
         "--metric", default="top1", help="top1, map, mse, cosine, auc, reconstruction or module:function (default top1)"
     )
     p.add_argument("--output", help="name of the output that counts (default: the first)")
-    p.add_argument("--decode", help="for map: module:function from outputs to boxes, scores and classes")
+    p.add_argument(
+        "--decode", metavar="MODULE:FUNCTION", help="for map: module:function from outputs to boxes, scores and classes"
+    )
     p.add_argument("--recipe", action="append", default=[], help="build this recipe of the source model too")
     p.add_argument("--calibration", help="data for the recipes that need it, in the same forms as --data")
     p.add_argument(
@@ -35,9 +37,14 @@ def arguments(p: argparse.ArgumentParser) -> None:
         help="native, reference, an ISA path (scalar, avx2 …) or a phone (cortex-a53 …); default native",
     )  # fmt: skip
     p.add_argument("--image", metavar="KEY=VALUE,…", help="how a picture becomes an input, as for build")
-    p.add_argument("--limit", type=int, help="stop after this many samples")
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--max-drop", type=float, help="fail when a row loses more than this against the first (in points)")
+    p.add_argument("--limit", type=int, metavar="N", help="stop after this many samples")
+    p.add_argument("--threads", type=int, default=1, metavar="N", help="of a run (default: 1)")
+    p.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="fail when a row loses more than this against the first (in points)",
+    )
     parts.cluster_argument(p)
 
 

@@ -27,7 +27,7 @@ _TOLERANCE = 1e-4
 def compare_arguments(p: argparse.ArgumentParser) -> None:
     """Adds the arguments of compare."""
     p.add_argument("model", help="the source model, or a float .tea; '-' compares with the reference engine only")
-    p.add_argument("bundle")
+    parts.bundle_argument(p)
     parts.input_arguments(p)
     p.add_argument(
         "--tolerance", type=float,
@@ -106,9 +106,11 @@ def diff(o: argparse.Namespace) -> int:
 
 def report_arguments(p: argparse.ArgumentParser) -> None:
     """Adds the arguments of report."""
-    p.add_argument("bundle")
+    parts.bundle_argument(p)
     parts.input_arguments(p)
-    p.add_argument("-o", "--output", help="the .html file to write (default: the bundle's name with .html)")
+    p.add_argument(
+        "-o", "--output", metavar="FILE", help="the .html file to write (default: the bundle's name with .html)"
+    )
     p.add_argument("--model", help="the source model, or a float .tea: adds what quantization costs in each layer")
     p.add_argument("--against", metavar="BUNDLE", help="an earlier .tea file: adds what differs")
     p.add_argument("--accuracy", metavar="FILE", help="what `tealight eval --json` printed")

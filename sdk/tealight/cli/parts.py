@@ -102,11 +102,18 @@ def lines(path: str) -> list[str]:
         raise TealightError(f"labels {path!r}: {e}, expected a text file with one label a line") from e
 
 
+def bundle_argument(p: argparse.ArgumentParser) -> None:
+    """Adds the bundle."""
+    p.add_argument("bundle", metavar="BUNDLE", help="a .tea file")
+
+
 def session_arguments(p: argparse.ArgumentParser) -> None:
     """Adds the options of a session."""
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--isa", default="auto", help="kernel path: auto, scalar, avx2, avx512, neon")
-    p.add_argument("--device", default="host", help="host, or an emulated phone: cortex-a53, cortex-a76, arm64-max")
+    p.add_argument("--threads", type=int, default=1, metavar="N", help="of a run (default: 1)")
+    p.add_argument("--isa", default="auto", help="kernel path: auto (default), scalar, avx2, avx512, neon")
+    p.add_argument(
+        "--device", default="host", help="host (default), or an emulated phone: cortex-a53, cortex-a76, arm64-max"
+    )
 
 
 def input_arguments(p: argparse.ArgumentParser) -> None:

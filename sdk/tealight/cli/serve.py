@@ -17,7 +17,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("bundles", nargs="+", metavar="BUNDLE", help=".tea files")
     p.add_argument("--port", type=int, default=8321, help="of this machine (default: 8321; 0 takes a free one)")
     p.add_argument("--open", action="store_true", help="open the page in a browser")
-    p.add_argument("--threads", type=int, default=1, help="of a run (default: 1)")
+    p.add_argument("--threads", type=int, default=1, metavar="N", help="of a run (default: 1)")
     p.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="of a run (default: 300)")
     p.add_argument("--max-upload", type=float, default=64, metavar="MB", help="of one drop (default: 64)")
     p.add_argument(
