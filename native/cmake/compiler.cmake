@@ -9,6 +9,12 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 
+# ANDROID_STL=none: of the NDK's C++ library only headers are used, so that an app may link any kind of it (a shared
+# library with a static one inside cannot be given to C++ code, prefab's error CXX1211).
+if(ANDROID AND ANDROID_STL STREQUAL "none")
+  include_directories(SYSTEM "${CMAKE_SYSROOT}/usr/include/c++/v1")
+endif()
+
 # Objects are shared between checkouts: paths count from the repository root.
 find_program(TL_CCACHE ccache)
 if(TL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -82,4 +82,33 @@ build_native() {
 
 HOST_PACKAGES=(g++ cmake ninja-build ccache flatbuffers-compiler libflatbuffers-dev)
 ARM64_PACKAGES=(g++-aarch64-linux-gnu qemu-user)
-TEST_PACKAGES=(libgtest-dev g++-arm-linux-gnueabihf clang-19 llvm-19 shellcheck chromium openjdk-17-jdk-headless junit4 libhamcrest-java)
+TEST_PACKAGES=(libgtest-dev g++-arm-linux-gnueabihf clang-19 llvm-19 libc++-19-dev shellcheck chromium openjdk-17-jdk-headless junit4 libhamcrest-java)
+# A sample .apk without Android's SDK; ANDROID_UNPACKED is what Debian 11 alone has.
+ANDROID_PACKAGES=(openjdk-17-jdk-headless aapt zipalign apksigner dexdump)
+ANDROID_UNPACKED=(libandroid-23-java dalvik-exchange)
+
+# need_android_tools: android.jar of API 23 and dx (classes to .dex) in build/android. They are in Debian 11, whose name
+# is read from this machine's own sources; unpacked, not installed.
+need_android_tools() {
+  local folder="$ROOT/build/android" release=bullseye mirror name
+  local -a options
+  [ -e "$folder/android.jar" ] && [ -e "$folder/dx.jar" ] && return 0
+  say "unpacking android.jar and dx"
+  # shellcheck disable=SC2016  # $(…) is apt's own syntax
+  mirror="$(apt-get indextargets --format '$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -m 1 '^Debian|main|' | cut -d'|' -f3)" || true
+  if [ -z "$mirror" ]; then
+    echo "android.jar: no Debian archive among the package sources that apt has read, expected one; run apt-get update, or put the jar of API 23 at build/android/android.jar and dx at build/android/dx.jar" >&2
+    return 1
+  fi
+  rm -rf "$folder/apt"
+  mkdir -p "$folder/apt/lists/partial" "$folder/apt/cache/archives/partial" "$folder/apt/root"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release main" >"$folder/apt/sources.list"
+  options=(-qq -o "Dir::Etc::SourceList=$folder/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+    -o "Dir::State::Lists=$folder/apt/lists" -o "Dir::Cache=$folder/apt/cache" -o "APT::Sandbox::User=$(id -un)")
+  apt-get "${options[@]}" update || return 1
+  (cd "$folder/apt" && apt-get "${options[@]}" download "${ANDROID_UNPACKED[@]}") || return 1
+  for name in "$folder"/apt/*.deb; do dpkg -x "$name" "$folder/apt/root" || return 1; done
+  cp "$folder/apt/root/usr/share/java/com.android.dx.jar" "$folder/dx.jar"
+  cp "$folder/apt/root/usr/share/java/com.android.android-23.jar" "$folder/android.jar"
+  rm -rf "$folder/apt"
+}

@@ -24,11 +24,14 @@ struct Rounding {
 // a >> shift, arithmetic, of a shift known at run time: the loops below know the common ones.
 template <int kShift>
 TL_INLINE I32 Shifted(I32 a, int shift) {
-  if (kShift > 0) return ShiftRightArith<kShift>(a);
-  int32_t lanes[kLanes];
-  StoreI32(lanes, a);
-  for (int32_t& v : lanes) v >>= shift;
-  return LoadI32(lanes);
+  if constexpr (kShift > 0) {
+    return ShiftRightArith<kShift>(a);
+  } else {
+    int32_t lanes[kLanes];
+    StoreI32(lanes, a);
+    for (int32_t& v : lanes) v >>= shift;
+    return LoadI32(lanes);
+  }
 }
 
 // Calls f(i, n) for vectors of [0, n), the last with fewer elements.
