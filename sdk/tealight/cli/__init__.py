@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tealight
-from tealight.cli import doctor, evaluate, examine, examples, parts, search, serve
+from tealight.cli import bench, doctor, evaluate, examine, examples, parts, search, serve
 from tealight.errors import TealightError
 
 
@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         ("compare", examine.compare, examine.compare_arguments),
         ("diff", examine.diff, examine.diff_arguments),
         ("report", examine.report, examine.report_arguments),
-        ("bench", bench, _bench_arguments),
+        ("bench", bench.run, bench.arguments),
         ("verify", verify, _verify_arguments),
         ("explain", explain, _explain_arguments),
         ("eval", evaluate.run, evaluate.arguments),
@@ -126,13 +126,6 @@ def _inspect_arguments(p: argparse.ArgumentParser) -> None:
     parts.session_arguments(p)
 
 
-def _bench_arguments(p: argparse.ArgumentParser) -> None:
-    parts.bundle_argument(p)
-    p.add_argument("--runs", type=int, default=50, metavar="N", help="timed runs (default: 50)")
-    p.add_argument("--warmup", type=int, default=5, metavar="N", help="runs before those (default: 5)")
-    parts.session_arguments(p)
-
-
 def _verify_arguments(p: argparse.ArgumentParser) -> None:
     parts.bundle_argument(p)
 
@@ -198,7 +191,7 @@ def run(o: argparse.Namespace) -> int:
             feeds = inputs.fill(session.inputs, feeds)
         outputs = session.run(feeds)
     if o.output:
-        _save(o.output, outputs)
+        parts.save_arrays(o.output, outputs)
     described = [results.describe(n, np.asarray(a), bundle.labels.get(n), o.top) for n, a in outputs.items()]
     if o.json:
         return parts.print_json({"outputs": described})
@@ -217,24 +210,6 @@ def inspect(o: argparse.Namespace) -> int:
     if o.json:
         return parts.print_json(summary.to_json())
     tables.print_summary(parts.console(), summary)
-    return 0
-
-
-def bench(o: argparse.Namespace) -> int:
-    """Measures load time, latency and memory of a bundle on this machine."""
-    from tealight.report import bench as measure
-    from tealight.report import tables
-
-    result = parts.with_progress(
-        o.json,
-        lambda progress: measure.measure(
-            o.bundle, runs=o.runs, warmup=o.warmup, threads=o.threads, isa=o.isa, device=o.device, progress=progress
-        ),
-    )
-    if o.json:
-        return parts.print_json(result)
-    rows = [(k.removesuffix("_ns").replace("_", " "), measure.text(k, v)) for k, v in result.items()]
-    tables.pairs(parts.console(), os.path.basename(o.bundle), rows)
     return 0
 
 
@@ -302,16 +277,3 @@ def _explain_source(o: argparse.Namespace) -> int:
     if o.ir:
         console.print(printer.to_text(graph), markup=False, highlight=False, soft_wrap=True)
     return 0
-
-
-# ---- small parts ----
-
-
-def _save(path: str, outputs: dict[str, Any]) -> None:
-    import numpy as np
-
-    target = path if path.endswith(".npz") else f"{path}.npz"
-    try:
-        np.savez(target, **outputs)
-    except OSError as e:
-        raise TealightError(f"output {target!r}: {e.strerror}, expected a file that can be written") from e

@@ -35,7 +35,10 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
     ],
     "diff": [("what a recipe changed", "tealight diff net.tea net_int8.tea")],
     "report": [("with what quantization costs", "tealight report net_int8.tea photo.jpg --model net.onnx")],
-    "bench": [("two threads", "tealight bench net.tea --threads 2")],
+    "bench": [
+        ("two threads", "tealight bench net.tea --threads 2"),
+        ("on the phone that is connected", "tealight bench net.tea --adb"),
+    ],
     "verify": [("a file from elsewhere", "tealight verify net.tea")],
     "explain": [
         ("one part of a model", "tealight explain net.tea --node head"),

@@ -177,3 +177,14 @@ def write_html(path: str, summary: Summary, extras: Extras) -> None:
         pathlib.Path(path).write_text(html.page(summary, extras), encoding="utf-8")
     except OSError as e:
         raise TealightError(f"report {path!r}: {e.strerror}, expected a file that can be written") from e
+
+
+def save_arrays(path: str, arrays: dict[str, Any]) -> None:
+    """Writes arrays to an .npz file."""
+    import numpy as np
+
+    target = path if path.endswith(".npz") else f"{path}.npz"
+    try:
+        np.savez(target, **arrays)
+    except OSError as e:
+        raise TealightError(f"output {target!r}: {e.strerror}, expected a file that can be written") from e

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A phone's processor on the desktop: the arm64 build of the runtime under qemu-user, driven through a pipe.
 
-tools/device/runner.cc is the program on the other end; its header comment gives the protocol.
+tools/device/runner.cc is the program on the other end; pipe.h beside it gives the protocol.
 """
 
 from __future__ import annotations

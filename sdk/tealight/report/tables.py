@@ -158,6 +158,19 @@ def op_table(rows: Sequence[Row]) -> Table:
     return table
 
 
+def profile_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Returns the best times of a session's profile, summed by op."""
+    whole = sum(r["min_ns"] for r in rows)
+    table = Table("op", title="by op", title_justify="left")
+    for name in ("count", "time", "share"):
+        table.add_column(name, justify="right")
+    ops = {r["op"]: [x["min_ns"] for x in rows if x["op"] == r["op"]] for r in rows}
+    for op, times in sorted(ops.items(), key=lambda item: -sum(item[1])):
+        share = f"{100 * sum(times) / whole:.1f} %" if whole else ""
+        table.add_row(escape(op), str(len(times)), time_text(sum(times)), share)
+    return table
+
+
 def difference_table(title: str, rows: Sequence[Any]) -> Table:
     """Returns the table of a comparison."""
     table = Table(title=title, title_justify="left")
