@@ -14,6 +14,7 @@ from tealight.emulator.compare import Comparison, Difference, compare_layers, di
 from tealight.emulator.layer_errors import LayerError, is_quantized, layer_errors
 from tealight.emulator.session import Session
 from tealight.errors import TealightError
+from tealight.evaluation.source import SourceSession
 
 
 def compare(
@@ -96,20 +97,5 @@ def _run_source(model: Any, inputs: Mapping[str, Any], session: Mapping[str, Any
         data = os.fspath(model) if _is_bundle(model) else float_bundle(model)
         with Session(data, **session) as judge:
             return judge.run(inputs), "the float model on the native engine"
-    proto = isinstance(model, (str, os.PathLike))
-    try:
-        import onnxruntime
-    except ImportError:
-        from onnx.reference import ReferenceEvaluator
-
-        evaluator = ReferenceEvaluator(os.fspath(model) if proto else model)
-        return dict(zip(evaluator.output_names, evaluator.run(None, dict(inputs)), strict=True)), "onnx.reference"
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    source = os.fspath(model) if proto else model.SerializeToString()
-    try:
-        source_session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        names = [o.name for o in source_session.get_outputs()]
-        return dict(zip(names, source_session.run(names, dict(inputs)), strict=True)), "ONNX Runtime"
-    except Exception as e:  # its exceptions share no base class
-        raise TealightError(f"source model: ONNX Runtime says {str(e).splitlines()[0]!r}, expected it to run") from e
+    source = SourceSession(model)
+    return source.run(inputs), source.engine

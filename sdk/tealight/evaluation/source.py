@@ -54,6 +54,8 @@ class SourceSession:
         from onnx.reference import ReferenceEvaluator
 
         evaluator = ReferenceEvaluator(model)
+        opset = evaluator.opsets.get("", 0)
+        evaluator = ReferenceEvaluator(model, new_ops=_corrections(opset))
         self._evaluator, self.engine, self._names = evaluator, "onnx.reference", list(evaluator.output_names)
         self.inputs = []
         for name, kind in zip(evaluator.input_names, evaluator.input_types, strict=True):
@@ -78,6 +80,30 @@ class SourceSession:
     def close(self) -> None:
         """Lets go of the model."""
         self._session = None
+
+
+def _corrections(opset: int) -> list[Any]:
+    """Returns ops that onnx.reference (1.23) computes otherwise than ONNX says, for a model of an opset."""
+    from onnx.reference.op_run import OpRun
+
+    class BatchNormalization(OpRun):  # type: ignore[misc]
+        """Before opset 14: it mixes in the mean of the batch, as in training."""
+
+        def _run(self, x: Any, scale: Any, bias: Any, mean: Any, var: Any, epsilon: float = 1e-5, **_: Any) -> Any:
+            channel = (-1, *[1] * (x.ndim - 2))
+            factor = (scale / np.sqrt(var + np.float32(epsilon or 1e-5))).reshape(channel)
+            return (((x - mean.reshape(channel)) * factor + bias.reshape(channel)).astype(x.dtype),)
+
+    class Softmax(OpRun):  # type: ignore[misc]
+        """Before opset 13: over all dims from the axis on, which is 1 where it is not given."""
+
+        def _run(self, x: Any, axis: int = 1) -> Any:
+            axis = axis if any(a.name == "axis" for a in self.onnx_node.attribute) else 1
+            rows = x.reshape(int(np.prod(x.shape[: axis % x.ndim])), -1)
+            e = np.exp(rows - rows.max(axis=1, keepdims=True))
+            return ((e / e.sum(axis=1, keepdims=True)).reshape(x.shape).astype(x.dtype),)
+
+    return [BatchNormalization] * (opset < 14) + [Softmax] * (opset < 13)
 
 
 def _refused(error: Exception) -> TealightError:

@@ -6,7 +6,9 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from sdk.evaluation.linear_model import labelled, linear
 
 from tealight.errors import TealightError
@@ -25,6 +27,22 @@ def test_the_source_runs_without_onnx_runtime(model, monkeypatch):
     session = SourceSession(model)
     assert session.engine == "onnx.reference" and str(session.inputs[0]) == "x: float32[1, 6]"
     assert np.allclose(session.run({"x": x})["y"], wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("opset", [8, 9, 12, 13, 17])
+def test_old_ops_are_judged_alike_with_and_without_onnx_runtime(opset, tmp_path, monkeypatch):
+    rng = np.random.default_rng(2)
+    values = {k: rng.uniform(0.5, 2, 3).astype(np.float32) for k in ("s", "b", "m", "v")}
+    nodes = [helper.make_node("BatchNormalization", ["x", *values], ["n"]), helper.make_node("Softmax", ["n"], ["y"])]
+    ports = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [2, 3, 4, 5]) for k in ("x", "y")]
+    constants = [numpy_helper.from_array(a, k) for k, a in values.items()]
+    graph = helper.make_graph(nodes, "old", ports[:1], ports[1:], constants)
+    path = tmp_path / "old.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+    x = rng.standard_normal((2, 3, 4, 5)).astype(np.float32)
+    wanted = SourceSession(path).run({"x": x})["y"]
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert np.allclose(SourceSession(path).run({"x": x})["y"], wanted, atol=1e-6)
 
 
 def test_wrong_models_and_inputs_are_named(model, tmp_path):
