@@ -18,6 +18,12 @@ inline Status CheckInt8(const OpContext& context, const char* name, int32_t valu
   return context.Error(TL_ERROR_INVALID_BUNDLE, "%s: %d, expected in [-128, 127]", name, value);
 }
 
+/// Checks a factor or offset of rounding: what infinity times 0 is, the paths do not agree on.
+inline Status CheckFinite(const OpContext& context, const char* name, float value) {
+  if (isfinite(value)) return Status::Ok();
+  return context.Error(TL_ERROR_INVALID_BUNDLE, "%s: %g, expected a finite number", name, static_cast<double>(value));
+}
+
 /// Reads `output`; an absent table has the defaults of the schema.
 inline Status ReadRequantization(const OpContext& context, const schema::Requantization* table, Requantization* q) {
   *q = Requantization();
@@ -44,19 +50,26 @@ inline Status ReadRescaledAdd(const OpContext& context, const schema::RescaledAd
   add->offset = table->offset();
   add->lo = table->lo();
   add->hi = table->hi();
+  RETURN_IF_ERROR(CheckFinite(context, "residual_add a_scale", add->a_scale));
+  RETURN_IF_ERROR(CheckFinite(context, "residual_add b_scale", add->b_scale));
+  RETURN_IF_ERROR(CheckFinite(context, "residual_add offset", add->offset));
   RETURN_IF_ERROR(CheckInt8(context, "residual_add lo", add->lo));
   return CheckInt8(context, "residual_add hi", add->hi);
 }
 
-/// Checks a per-channel constant of the layout pad_n32: bias (int32) or scale (float32) of n channels.
+/// Checks a per-channel constant of the layout pad_n32: bias (int32) or scale (finite float32) of n channels.
 inline Status CheckChannels(const OpContext& context, const char* name, const Tensor* tensor, DType dtype, int64_t n,
                             int64_t groups) {
-  if (tensor != nullptr && tensor->dtype == dtype && tensor->is_constant && tensor->layout == Layout::kPadN32 &&
-      tensor->layout_groups == groups && tensor->shape.rank == 1 && tensor->shape[0] == n) {
-    return Status::Ok();
+  if (tensor == nullptr || tensor->dtype != dtype || !tensor->is_constant || tensor->layout != Layout::kPadN32 ||
+      tensor->layout_groups != groups || tensor->shape.rank != 1 || tensor->shape[0] != n) {
+    return context.Error(TL_ERROR_WRONG_SHAPE, "%s does not fit, expected a constant %s [%lld], padded to 32", name,
+                         DTypeName(dtype), static_cast<long long>(n));
   }
-  return context.Error(TL_ERROR_WRONG_SHAPE, "%s does not fit, expected a constant %s [%lld], padded to 32", name,
-                       DTypeName(dtype), static_cast<long long>(n));
+  if (dtype != DType::kFloat32) return Status::Ok();
+  const float* values = tensor->As<float>();
+  for (size_t i = 0; i < tensor->data_bytes / sizeof(float); ++i)
+    RETURN_IF_ERROR(CheckFinite(context, name, values[i]));
+  return Status::Ok();
 }
 
 /// Checks the table [256] of an op's int8 result, which may be absent.

@@ -27,6 +27,8 @@ Status ReadNorm(const OpContext& context, const Attributes& attributes, bool rms
   Requantization output;
   RETURN_IF_ERROR(ReadRequantization(context, attributes.output(), &output));
   RETURN_IF_ERROR(CheckInt8(context, "x_zero_point", attributes.x_zero_point()));
+  RETURN_IF_ERROR(CheckFinite(context, "x_scale", attributes.x_scale()));
+  RETURN_IF_ERROR(CheckFinite(context, "epsilon", attributes.epsilon()));
   *args = {attributes.x_zero_point(),
            attributes.x_scale(),
            attributes.epsilon(),

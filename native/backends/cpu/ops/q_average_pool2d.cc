@@ -30,6 +30,7 @@ Status Prepare(OpContext& context) {
   s->x_zero_point = attributes.x_zero_point();
   RETURN_IF_ERROR(CheckInt8(context, "x_zero_point", s->x_zero_point));
   s->scale = attributes.scale();
+  RETURN_IF_ERROR(CheckFinite(context, "scale", s->scale));
   if (attributes.count_include_pad()) {
     s->pool.args.count_top = static_cast<ptrdiff_t>(window.top);
     s->pool.args.count_left = static_cast<ptrdiff_t>(window.left);

@@ -35,6 +35,7 @@ Status Prepare(OpContext& context) {
   state->mul.a_zero_point = attributes.a_zero_point();
   state->mul.b_zero_point = attributes.b_zero_point();
   state->mul.scale = attributes.scale();
+  RETURN_IF_ERROR(CheckFinite(context, "scale", state->mul.scale));
   Shape shape;
   if (!BroadcastShapes(operands, 2, &shape)) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "operands do not broadcast, expected shapes that do");

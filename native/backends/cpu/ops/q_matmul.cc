@@ -26,6 +26,7 @@ Status Prepare(OpContext& context) {
   s->a_zero_point = attributes.a_zero_point();
   s->b_zero_point = attributes.b_zero_point();
   s->scale = attributes.scale();
+  RETURN_IF_ERROR(CheckFinite(context, "scale", s->scale));
   RETURN_IF_ERROR(ReadRequantization(context, attributes.output(), &s->output));
   RETURN_IF_ERROR(CheckInt8(context, "a_zero_point", s->a_zero_point));
   RETURN_IF_ERROR(CheckInt8(context, "b_zero_point", s->b_zero_point));

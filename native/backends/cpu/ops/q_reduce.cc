@@ -93,6 +93,7 @@ Status Prepare(OpContext& context) {
   RETURN_IF_ERROR(ReadRequantization(context, attributes.output(), &s->requantization));
   if (mean) s->requantization.wide = true;  // means tie often, and only the wide sequence says how ties round
   RETURN_IF_ERROR(CheckInt8(context, "x_zero_point", attributes.x_zero_point()));
+  RETURN_IF_ERROR(CheckFinite(context, "scale", attributes.scale()));
   const Shape y = SplitAxes(x->shape, mask, attributes.keepdims(), s);
   const size_t count = s->reduced.count;
   s->scale = mean ? ScaleOfMean(attributes.scale(), static_cast<int64_t>(count)) : attributes.scale();

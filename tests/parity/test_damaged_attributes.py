@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Factors of integer ops that are no numbers: refused when a session opens, since paths would round them unlike."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from parity.op_bundles import one_op_bundle, operands
+
+from tealight import ops
+from tealight.emulator.native import NativeSession
+from tealight.errors import TealightError
+
+#: (op, path of the attribute).
+ATTRIBUTES = [
+    ("q_binary", "scale"),
+    ("q_matmul", "scale"),
+    ("q_reduce", "scale"),
+    ("q_average_pool2d", "scale"),
+    ("q_layer_norm", "x_scale"),
+    ("q_layer_norm", "epsilon"),
+    ("q_group_norm", "x_scale"),
+    ("q_binary", "add.a_scale"),
+    ("q_conv2d", "residual_add.b_scale"),
+    ("q_fully_connected", "residual_add.offset"),
+    ("q_depthwise_conv2d", "residual_add.a_scale"),
+]
+#: Ops with a constant scale per channel, and its operand.
+CHANNELS = {
+    "q_conv2d": 3,
+    "q_depthwise_conv2d": 3,
+    "q_fully_connected": 3,
+    "q_conv_transpose2d": 3,
+    "dynamic_fully_connected": 2,
+    "dynamic_conv2d": 2,
+}
+
+
+def _set(attrs: dict[str, Any], path: str, value: float) -> bool:
+    """Sets an attribute where there is one."""
+    *tables, name = path.split(".")
+    for table in tables:
+        if attrs.get(table) is None:
+            return False
+        attrs = attrs[table]
+    if name not in attrs:
+        return False
+    attrs[name] = value
+    return True
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("op", "path"), ATTRIBUTES)
+def test_attribute_is_refused(op: str, path: str, value: float, native: None) -> None:
+    for index, case in enumerate(ops.get(op).cases()):
+        attrs = copy.deepcopy(case.attrs)
+        if _set(attrs, path, value):
+            break
+    else:
+        pytest.fail(f"no case of {op} has {path}")
+    bundle = one_op_bundle(op, dataclasses.replace(case, attrs=attrs), operands(op, index))
+    with pytest.raises(TealightError, match=f"{path.split('.')[-1]}: -?(nan|inf), expected a finite number"):
+        NativeSession(bundle)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("op", CHANNELS)
+def test_channel_scale_is_refused(op: str, value: float, native: None) -> None:
+    case, arrays = ops.get(op).cases()[0], operands(op, 0)
+    scale = arrays[CHANNELS[op]]
+    assert scale is not None
+    arrays[CHANNELS[op]] = np.where(np.arange(scale.size) == scale.size - 1, np.float32(value), scale)
+    with pytest.raises(TealightError, match=r"scale: -?(nan|inf), expected a finite number"):
+        NativeSession(one_op_bundle(op, case, arrays))
