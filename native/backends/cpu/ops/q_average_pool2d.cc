@@ -40,9 +40,10 @@ Status Prepare(OpContext& context) {
   return context.SetOutput(0, DType::kInt8, y);
 }
 
-// One output pixel, channels [c, c_end): x and y at the image.
-void Pixel(const State& s, const QPoolKernels& kernels, const int8_t* x, ptrdiff_t i, ptrdiff_t j, ptrdiff_t c,
-           ptrdiff_t c_end, int8_t* y) {
+// Output (i, j), channels [c, c_end), and the same of the `run` - 1 next pixels where c is all channels and they lie
+// side by side in x too; x and y at the image.
+void Pixels(const State& s, const QPoolKernels& kernels, const int8_t* x, ptrdiff_t i, ptrdiff_t j, ptrdiff_t run,
+            ptrdiff_t c, ptrdiff_t c_end, int8_t* y) {
   constexpr ptrdiff_t kBlock = 256;
   const PoolArgs& a = s.pool.args;
   const ptrdiff_t row = i * a.sh - a.top, column = j * a.sw - a.left;
@@ -62,12 +63,20 @@ void Pixel(const State& s, const QPoolKernels& kernels, const int8_t* x, ptrdiff
   const int8_t* start = taps == 0 ? x : x + ((row + r0 * a.dh) * a.w + column + q0 * a.dw) * a.c;
   const int32_t offset = static_cast<int32_t>(static_cast<uint32_t>(-s.x_zero_point) * static_cast<uint32_t>(taps));
   const float scale = ScaleOfMean(s.scale, count);
-  for (; c < c_end; c += kBlock) {
+  for (c_end += (run - 1) * a.c; c < c_end; c += kBlock) {
     int32_t sums[kBlock];
     const size_t n = static_cast<size_t>(c_end - c < kBlock ? c_end - c : kBlock);
     kernels.sum_window(start + c, window, n, sums);
     kernels.requantize(sums, n, offset, scale, s.requantization, y + (i * a.ow + j) * a.c + c);
   }
+}
+
+// Outputs [begin, end) of a row whose windows are within the columns of x and lie side by side.
+void SideBySide(const PoolArgs& a, ptrdiff_t* begin, ptrdiff_t* end) {
+  *begin = a.left;
+  *end = a.w - (a.kw - 1) * a.dw + a.left;
+  if (*end > a.ow) *end = a.ow;
+  if (a.sw != 1 || *begin > *end) *begin = *end = 0;
 }
 
 Status Run(OpContext& context) {
@@ -79,8 +88,13 @@ Status Run(OpContext& context) {
                   [&](ptrdiff_t image, ptrdiff_t row, ptrdiff_t row_end, ptrdiff_t c, ptrdiff_t c_end) {
                     const int8_t* x = context.input(0)->As<int8_t>() + image * a.h * a.w * a.c;
                     int8_t* y = context.output(0)->As<int8_t>() + image * a.oh * a.ow * a.c;
+                    ptrdiff_t begin = 0, end = 0;
+                    if (c_end - c == a.c) SideBySide(a, &begin, &end);
                     for (ptrdiff_t i = row; i < row_end; ++i) {
-                      for (ptrdiff_t j = 0; j < a.ow; ++j) Pixel(s, kernels, x, i, j, c, c_end, y);
+                      for (ptrdiff_t j = 0, run = 1; j < a.ow; j += run) {
+                        run = j == begin && begin < end ? end - begin : 1;
+                        Pixels(s, kernels, x, i, j, run, c, c_end, y);
+                      }
                     }
                   });
   return Status::Ok();
