@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 import tealight
+from tealight.report import results
 from tealight.report.tables import time_text
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -66,13 +67,6 @@ def alphabet(path: pathlib.Path) -> list[str]:
     return ["", *properties["character"].splitlines(), " "]
 
 
-def read(probabilities: np.ndarray, characters: list[str]) -> str:
-    """Returns the text of the best path: repeats merged, blanks dropped (CTC, Graves 2006)."""
-    best = probabilities[0].argmax(axis=1)
-    keep = (best != 0) & (best != np.concatenate([[-1], best[:-1]]))
-    return "".join(characters[i] for i in best[keep]).strip()  # the empty right side reads as a space
-
-
 def main() -> int:
     path = fetch_model()
     picture, characters = draw(TEXT), alphabet(path)
@@ -80,7 +74,8 @@ def main() -> int:
     console.print(f"[cyan]==[/] building {bundle.relative_to(ROOT)} from {path.name}")
     start = time.perf_counter()
     image = {"mean": 127.5, "scale": 1 / 127.5, "order": "BGR"}
-    report = tealight.build(str(path), str(bundle), shapes={"x": [1, 3, HEIGHT, WIDTH]}, image=image)
+    shapes = {"x": [1, 3, HEIGHT, WIDTH]}
+    report = tealight.build(str(path), str(bundle), shapes=shapes, image=image, labels=characters)
     print(report)
     console.print(f"built in {time.perf_counter() - start:.1f} s\n")
 
@@ -98,7 +93,7 @@ def main() -> int:
             elapsed = time_text(time.perf_counter_ns() - start)
         first = result if first is None else first
         same = bool(np.array_equal(first, result))
-        text = read(result, characters)
+        text = results.text(result[0].argmax(axis=1), characters)
         passed &= same and text == TEXT
         emulated = "" if device == "host" else " (emulated)"
         table.add_row(
@@ -129,7 +124,7 @@ def write_comparison(path: pathlib.Path, bundle: pathlib.Path, picture: np.ndarr
     code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
     if code == 0:
         console.print(f"the report: {report.relative_to(ROOT)}")
-        console.print(f"next, drop that picture on a page: .venv/bin/tealight serve {bundle.relative_to(ROOT)} --open")
+        print(f"next, drop that picture on a page: .venv/bin/tealight serve {bundle.relative_to(ROOT)} --open")
     return code
 
 

@@ -51,7 +51,10 @@ class Header:
         fields = _HEADER.unpack(bytes(data[:HEADER_BYTES]))
         magic, version, features, file_size, at, size, data_offset, data_size, sha, rest = fields
         if magic != MAGIC:
-            raise BundleError(f"bundle {name!r}: begins with {magic!r}, must begin with {MAGIC!r}; is it a .tea file?")
+            raise BundleError(
+                f"bundle {name!r}: begins with {magic!r}, must begin with {MAGIC!r}; "
+                "`tealight build` makes a .tea file from a model"
+            )
         if version != FORMAT_VERSION or features & ~KNOWN_FEATURES:
             raise BundleError(
                 f"bundle {name!r}: format version {version} with features {features:#x}, this release reads version "

@@ -189,6 +189,7 @@ def run(o: argparse.Namespace) -> int:
         feeds = inputs.load(o.files, parts.named(o), session.inputs, bundle.images)
         if o.random:
             feeds = inputs.fill(session.inputs, feeds)
+        parts.check_given(session.inputs, feeds)
         outputs = session.run(feeds)
     if o.output:
         parts.save_arrays(o.output, outputs)

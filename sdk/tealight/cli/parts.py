@@ -8,12 +8,13 @@ import contextlib
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tealight.errors import TealightError
 
 if TYPE_CHECKING:
+    from tealight.emulator.types import TensorInfo
     from tealight.report.html import Extras
     from tealight.report.summary import Summary
 
@@ -125,6 +126,16 @@ def input_arguments(p: argparse.ArgumentParser) -> None:
 def named(o: argparse.Namespace) -> dict[str, str]:
     """Returns the file of each --input."""
     return dict(pair(text, "--input") for text in o.input)
+
+
+def check_given(infos: Sequence[TensorInfo], found: Mapping[str, Any]) -> None:
+    """Raises where no file was named for an input."""
+    missing = [i for i in infos if i.name not in found]
+    if missing:
+        raise TealightError(
+            f"input {missing[0].name!r}: no file, expected one for {missing[0]}; name it behind the bundle, with "
+            f"--input {missing[0].name}=FILE, or take --random"
+        )
 
 
 def feeds(o: argparse.Namespace) -> dict[str, Any]:

@@ -310,8 +310,10 @@ function drawing(view, name) {
 function answer(result) {
   const parts = [];
   const classes = result.outputs.find((o) => o.top && (o.top[0]?.label || o.probabilities || o.elements > 16));
+  const reads = result.outputs.find((o) => o.text !== undefined);
   if (result.boxes) parts.push(...boxes(result.boxes));
   else if (classes) parts.push(...best(classes));
+  else if (reads) parts.push(make("p", { className: "verdict" }, reads.text || "(nothing)", make("small", {}, `${reads.shape[1]} steps of ${reads.name}`)));
   else parts.push(...plain(result.outputs));
   parts.push(chips(result));
   $("answer").replaceChildren(...parts);
