@@ -8,14 +8,34 @@ import pathlib
 import numpy as np
 import pytest
 from android.java_project import JARS, SOURCE, Project, compile_java, java_home, sources
-from models.recordings import find_case, record_case, record_runs
+from models.recordings import find_case, record_case, record_runs, write_arrays
+from PIL import Image
 from sdk.small_graphs import endless_graph
 
 import tealight
+from tealight._build import image_table
 from tealight.bundle import writer
+from tealight.data.inputs import pixels
 from tealight.ir.graph import Graph
 from tealight.ir.types import DType, TensorType
 from tealight.lower.emit import emit
+
+#: How the recorded bundles are built, where that is not plainly.
+BUILD = {
+    "classification": {
+        "image": {"mean": 128.0, "scale": 1 / 128},
+        "labels": [f"class {i}" for i in range(1000)] + ["Löwe 🦁"],
+        "metadata": {"author": "tests", "Grüße": "安"},
+    }
+}
+
+#: Kinds of picture -> the input's dtype and shape, and its metadata.
+IMAGES = {
+    "rgb": (DType.FLOAT32, (1, 5, 6, 3), {"mean": [123.7, 116.3, 103.5], "scale": [0.017, 0.0175, 0.0174]}),
+    "bgr_first": (DType.FLOAT32, (1, 3, 5, 6), {"order": "BGR", "mean": [103.5, 116.3, 123.7], "scale": 1 / 255}),
+    "gray": (DType.FLOAT32, (1, 5, 6, 1), {"mean": 127.5, "scale": 1 / 127.5}),
+    "bytes": (DType.UINT8, (1, 5, 6, 3), {"order": "BGR"}),
+}
 
 #: Folder of a recording -> the case of the real models that it is.
 RECORDED = {
@@ -51,6 +71,23 @@ def write_small_bundles(folder: pathlib.Path) -> None:
     (folder / "endless" / "model.tea").write_bytes(writer.to_bytes(emit(endless_graph()).bundle))
 
 
+def write_image_bundles(folder: pathlib.Path) -> None:
+    """Writes a bundle per kind of picture, a picture, and the input that Python makes of it."""
+    picture = np.random.default_rng(5).integers(0, 256, (5, 6, 3), np.uint8)
+    for kind, (dtype, shape, image) in IMAGES.items():
+        graph = Graph("main")
+        x = graph.add_input("x", TensorType(dtype, shape))
+        graph.outputs = graph.add("transpose", [x], {"perm": [0, 2, 3, 1]}, name="turn", outputs=["y"])
+        tables = image_table(image, graph.inputs)
+        target = folder / f"image_{kind}"
+        target.mkdir()
+        (target / "model.tea").write_bytes(writer.to_bytes(emit(graph, images=tables).bundle))
+        seen = np.asarray(Image.fromarray(picture).convert("L")) if kind == "gray" else picture
+        with tealight.Session(str(target / "model.tea")) as session:
+            write_arrays(target, "in", [pixels(seen, session.inputs[0], tables[0])])
+        write_arrays(target, "pixels", [picture])
+
+
 @pytest.fixture(scope="session")
 def project(assets, native, tmp_path_factory) -> Project:
     """Compiles the classes and their tests and records what they must give."""
@@ -61,6 +98,7 @@ def project(assets, native, tmp_path_factory) -> Project:
     compile_java(sources(SOURCE / "test"), made.tests, [made.classes, *JARS], lint="all,-serial,-try")
     made.recordings.mkdir()
     for name, case in RECORDED.items():
-        record_case(made.recordings / name, find_case(assets, *case))
+        record_case(made.recordings / name, find_case(assets, *case), **BUILD.get(name, {}))
     write_small_bundles(made.recordings)
+    write_image_bundles(made.recordings)
     return made

@@ -60,6 +60,58 @@ jlongArray TensorInfo(JNIEnv* env, jclass, jlong handle, jint entry_point, jbool
   return NewTensorInfo(env, info);
 }
 
+// Counts what at(i) has before it gives null.
+template <typename F>
+size_t Count(const F& at) {
+  size_t count = 0;
+  while (at(count) != nullptr) ++count;
+  return count;
+}
+
+jobjectArray Metadata(JNIEnv* env, jclass, jlong handle) {
+  const tl_model* model = FromHandle<const tl_model>(handle);
+  const auto key = [&](size_t i) { return tl_model_metadata_key(model, i); };
+  return NewStrings(env, 2 * Count(key),
+                    [&](size_t i) { return i % 2 == 0 ? key(i / 2) : tl_model_metadata(model, key(i / 2)); });
+}
+
+jobjectArray Labels(JNIEnv* env, jclass, jlong handle, jbyteArray output) {
+  const tl_model* model = FromHandle<const tl_model>(handle);
+  const CString name(env, output);
+  if (name.get() == nullptr) return nullptr;
+  return NewStrings(env, tl_model_label_count(model, name.get()),
+                    [&](size_t i) { return tl_model_label(model, name.get(), i); });
+}
+
+jobjectArray ImageInputs(JNIEnv* env, jclass, jlong handle) {
+  const tl_model* model = FromHandle<const tl_model>(handle);
+  const auto input = [&](size_t i) {
+    tl_image_info info = {};
+    return tl_model_image_info(model, i, &info) == TL_OK ? info.input : nullptr;
+  };
+  return NewStrings(env, Count(input), input);
+}
+
+jintArray ImageNumbers(JNIEnv* env, jclass, jlong model, jint i) {
+  tl_image_info info = {};
+  tl_model_image_info(FromHandle<const tl_model>(model), static_cast<size_t>(i), &info);
+  const jint values[] = {info.height, info.width, info.channels_first, info.channel_order};
+  jintArray numbers = env->NewIntArray(4);
+  if (numbers != nullptr) env->SetIntArrayRegion(numbers, 0, 4, values);
+  return numbers;
+}
+
+jfloatArray ImageNormalisation(JNIEnv* env, jclass, jlong model, jint i) {
+  tl_image_info info = {};
+  tl_model_image_info(FromHandle<const tl_model>(model), static_cast<size_t>(i), &info);
+  jfloatArray values = env->NewFloatArray(2 * info.channels);
+  if (values == nullptr) return nullptr;
+  env->SetFloatArrayRegion(values, 0, info.channels, info.mean);
+  if (env->ExceptionCheck()) return nullptr;
+  env->SetFloatArrayRegion(values, info.channels, info.channels, info.scale);
+  return values;
+}
+
 }  // namespace
 
 bool RegisterModel(JNIEnv* env) {
@@ -71,6 +123,11 @@ bool RegisterModel(JNIEnv* env) {
       {"nativeEntryPoints", "(J)[Ljava/lang/String;", reinterpret_cast<void*>(EntryPoints)},
       {"nativeTensorNames", "(JIZ)[Ljava/lang/String;", reinterpret_cast<void*>(TensorNames)},
       {"nativeTensorInfo", "(JIZI)[J", reinterpret_cast<void*>(TensorInfo)},
+      {"nativeMetadata", "(J)[Ljava/lang/String;", reinterpret_cast<void*>(Metadata)},
+      {"nativeLabels", "(J[B)[Ljava/lang/String;", reinterpret_cast<void*>(Labels)},
+      {"nativeImageInputs", "(J)[Ljava/lang/String;", reinterpret_cast<void*>(ImageInputs)},
+      {"nativeImageNumbers", "(JI)[I", reinterpret_cast<void*>(ImageNumbers)},
+      {"nativeImageNormalisation", "(JI)[F", reinterpret_cast<void*>(ImageNormalisation)},
   };
   return Register(env, "dev/tealight/Model", natives);
 }

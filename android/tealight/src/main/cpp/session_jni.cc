@@ -9,11 +9,14 @@ namespace {
 
 constexpr jsize kMaxRank = 8;  // as Tensor.java
 
-jlong Create(JNIEnv* env, jclass, jlong model, jint entry_point, jint threads, jboolean profile, jlong memory_limit) {
+jlong Create(JNIEnv* env, jclass, jlong model, jint entry_point, jint threads, jint backend, jint power_mode,
+             jboolean profile, jlong memory_limit) {
   tl_session_options options;
   tl_session_options_init(&options, sizeof(options));
   options.entry_point = static_cast<size_t>(entry_point);
   options.threads = static_cast<uint32_t>(threads);
+  options.backend = static_cast<tl_backend>(backend);
+  options.power_mode = static_cast<tl_power_mode>(power_mode);
   options.profile = profile;
   options.memory_limit = static_cast<uint64_t>(memory_limit);
   tl_session* session = nullptr;
@@ -80,6 +83,11 @@ void CopyOutput(JNIEnv* env, jclass, jlong session, jint i, jlong address, jlong
 
 void Cancel(JNIEnv*, jclass, jlong session) { tl_session_cancel(FromHandle<tl_session>(session)); }
 
+void SelfTest(JNIEnv* env, jclass, jlong session) {
+  tl_error error = {};
+  Check(env, tl_session_self_test(FromHandle<tl_session>(session), &error), error);
+}
+
 jlongArray Memory(JNIEnv* env, jclass, jlong session) {
   tl_memory memory = {};
   tl_session_memory(FromHandle<const tl_session>(session), &memory);
@@ -109,6 +117,7 @@ jlongArray ProfileNumbers(JNIEnv* env, jclass, jlong handle) {
     const jlong values[] = {row.instruction, static_cast<jlong>(row.runs), static_cast<jlong>(row.total_ns),
                             static_cast<jlong>(row.min_ns)};
     env->SetLongArrayRegion(numbers, static_cast<jsize>(4 * i), 4, values);
+    if (env->ExceptionCheck()) return nullptr;
   }
   return numbers;
 }
@@ -117,7 +126,7 @@ jlongArray ProfileNumbers(JNIEnv* env, jclass, jlong handle) {
 
 bool RegisterSession(JNIEnv* env) {
   const Native natives[] = {
-      {"nativeCreate", "(JIIZJ)J", reinterpret_cast<void*>(Create)},
+      {"nativeCreate", "(JIIIIZJ)J", reinterpret_cast<void*>(Create)},
       {"nativeDestroy", "(J)V", reinterpret_cast<void*>(Destroy)},
       {"nativeSetInput", "(JII[IJJ)V", reinterpret_cast<void*>(SetInput)},
       {"nativeSetOutput", "(JII[IJJ)V", reinterpret_cast<void*>(SetOutput)},
@@ -126,6 +135,7 @@ bool RegisterSession(JNIEnv* env) {
       {"nativeOutputInfo", "(JI)[J", reinterpret_cast<void*>(OutputInfo)},
       {"nativeCopyOutput", "(JIJJ)V", reinterpret_cast<void*>(CopyOutput)},
       {"nativeCancel", "(J)V", reinterpret_cast<void*>(Cancel)},
+      {"nativeSelfTest", "(J)V", reinterpret_cast<void*>(SelfTest)},
       {"nativeMemory", "(J)[J", reinterpret_cast<void*>(Memory)},
       {"nativeProfileTexts", "(J)[Ljava/lang/String;", reinterpret_cast<void*>(ProfileTexts)},
       {"nativeProfileNumbers", "(J)[J", reinterpret_cast<void*>(ProfileNumbers)},

@@ -11,11 +11,14 @@ jint FormatVersion(JNIEnv*, jclass) { return static_cast<jint>(tl_format_version
 
 jstring IsaName(JNIEnv* env, jclass, jint i) { return NewString(env, tl_isa_name(static_cast<size_t>(i))); }
 
+jstring FeatureName(JNIEnv* env, jclass, jint i) { return NewString(env, tl_feature_name(static_cast<size_t>(i))); }
+
 bool RegisterTealight(JNIEnv* env) {
   const Native natives[] = {
       {"nativeVersion", "()Ljava/lang/String;", reinterpret_cast<void*>(Version)},
       {"nativeFormatVersion", "()I", reinterpret_cast<void*>(FormatVersion)},
       {"nativeIsaName", "(I)Ljava/lang/String;", reinterpret_cast<void*>(IsaName)},
+      {"nativeFeatureName", "(I)Ljava/lang/String;", reinterpret_cast<void*>(FeatureName)},
   };
   return Register(env, "dev/tealight/Tealight", natives);
 }

@@ -136,6 +136,44 @@ public final class Model implements AutoCloseable {
     }
   }
 
+  /** Returns the texts that the bundle's author gave it. */
+  public Map<String, String> getMetadata() {
+    long address = handle.enter();
+    try {
+      String[] texts = nativeMetadata(address);
+      Map<String, String> metadata = new LinkedHashMap<>();
+      for (int i = 0; i < texts.length; i += 2) metadata.put(texts[i], texts[i + 1]);
+      return Collections.unmodifiableMap(metadata);
+    } finally {
+      handle.leave();
+    }
+  }
+
+  /** Returns the names of the classes that an output scores, in order; empty when the bundle has none. */
+  public List<String> getLabels(String output) {
+    long address = handle.enter();
+    try {
+      return Collections.unmodifiableList(Arrays.asList(nativeLabels(address, Tealight.cString(output))));
+    } finally {
+      handle.leave();
+    }
+  }
+
+  /** Returns how inputs are made of pictures; empty when the bundle does not say. */
+  public List<ImageInfo> getImages() {
+    long address = handle.enter();
+    try {
+      List<ImageInfo> images = new ArrayList<>();
+      for (String input : nativeImageInputs(address)) {
+        int i = images.size();
+        images.add(new ImageInfo(input, nativeImageNumbers(address, i), nativeImageNormalisation(address, i)));
+      }
+      return Collections.unmodifiableList(images);
+    } finally {
+      handle.leave();
+    }
+  }
+
   /** Frees the model once its last session is closed; harmless when done already. Never waits. */
   @Override
   public void close() {
@@ -199,4 +237,17 @@ public final class Model implements AutoCloseable {
 
   // The dtype and the dims.
   private static native long[] nativeTensorInfo(long model, int entryPoint, boolean inputs, int i);
+
+  // Keys and values in turn.
+  private static native String[] nativeMetadata(long model);
+
+  private static native String[] nativeLabels(long model, byte[] output);
+
+  private static native String[] nativeImageInputs(long model);
+
+  // Height, width, channels_first and channel_order.
+  private static native int[] nativeImageNumbers(long model, int i);
+
+  // The mean of each channel, then the scale of each.
+  private static native float[] nativeImageNormalisation(long model, int i);
 }

@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -42,7 +43,8 @@ public final class Session implements AutoCloseable {
       this.inputs = model.infos(entryPoint, true).toArray(new TensorInfo[0]);
       this.outputs = model.infos(entryPoint, false).toArray(new TensorInfo[0]);
       this.handle = new Handle(this, model.handle(),
-          nativeCreate(modelAddress, entryPoint, options.threads, options.profile, options.memoryLimit));
+          nativeCreate(modelAddress, entryPoint, options.threads, options.backend.ordinal(),
+              options.powerMode.ordinal(), options.profile, options.memoryLimit));
       made = true;
     } finally {
       if (!made)
@@ -100,6 +102,21 @@ public final class Session implements AutoCloseable {
    */
   public void runAsync(Map<String, Tensor> inputs, Executor executor, RunCallback callback) {
     RunThreads.start(prepare(inputs), executor, callback);
+  }
+
+  /**
+   * Runs the golden inputs of the bundle and compares the outputs bit for bit: whether this phone computes right.
+   *
+   * @throws TealightException {@link ErrorCode#NOT_FOUND} when the bundle has no golden data, {@link ErrorCode#RUNTIME}
+   *     with the first difference
+   */
+  public void selfTest() {
+    long address = handle.begin(this);
+    try {
+      nativeSelfTest(address);
+    } finally {
+      handle.end();
+    }
   }
 
   /** Limits the time of each following run, which then fails with {@link ErrorCode#DEADLINE}; 0 = no limit. */
@@ -203,6 +220,8 @@ public final class Session implements AutoCloseable {
   public static final class Options {
     private @Nullable String entryPoint;
     private int threads;
+    private Backend backend = Backend.AUTO;
+    private PowerMode powerMode = PowerMode.BALANCED;
     private boolean profile;
     private long memoryLimit;
 
@@ -212,11 +231,23 @@ public final class Session implements AutoCloseable {
       return this;
     }
 
-    /** 0, the default, is the number of big cores, at most 4. */
+    /** 0, the default, leaves it to the power mode. */
     public Options setThreads(int threads) {
       if (threads < 0)
         throw new IllegalArgumentException("threads: " + threads + ", expected 0 or more");
       this.threads = threads;
+      return this;
+    }
+
+    /** What runs the model; {@link Backend#AUTO} by default. */
+    public Options setBackend(Backend backend) {
+      this.backend = Objects.requireNonNull(backend);
+      return this;
+    }
+
+    /** Which cores to use; {@link PowerMode#BALANCED} by default. */
+    public Options setPowerMode(PowerMode powerMode) {
+      this.powerMode = Objects.requireNonNull(powerMode);
       return this;
     }
 
@@ -232,6 +263,12 @@ public final class Session implements AutoCloseable {
         throw new IllegalArgumentException("memory limit: " + bytes + " bytes, expected 0 or more");
       memoryLimit = bytes;
       return this;
+    }
+
+    @Override
+    public String toString() {
+      return "entry point " + (entryPoint == null ? "0" : entryPoint) + ", threads " + threads + ", backend " + backend
+          + ", power mode " + powerMode + ", profile " + profile + ", memory limit " + memoryLimit;
     }
 
     int entryPointIndex(Model model) {
@@ -315,7 +352,8 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  private static native long nativeCreate(long model, int entryPoint, int threads, boolean profile, long memoryLimit);
+  private static native long nativeCreate(
+      long model, int entryPoint, int threads, int backend, int powerMode, boolean profile, long memoryLimit);
 
   private static native void nativeDestroy(long session);
 
@@ -333,6 +371,8 @@ public final class Session implements AutoCloseable {
   static native void nativeCopyOutput(long session, int i, long address, long bytes);
 
   static native void nativeCancel(long session);
+
+  private static native void nativeSelfTest(long session);
 
   private static native long[] nativeMemory(long session);
 

@@ -48,6 +48,17 @@ public final class Tealight {
     }
   }
 
+  /** Returns the names of the optional parts that this build of the library has. */
+  public static List<String> getFeatures() {
+    List<String> names = new ArrayList<>();
+    for (int i = 0;; ++i) {
+      String name = nativeFeatureName(i);
+      if (name == null)
+        return Collections.unmodifiableList(names);
+      names.add(name);
+    }
+  }
+
   /** Makes sure that native methods work. */
   static void load() {}
 
@@ -67,4 +78,6 @@ public final class Tealight {
   private static native int nativeFormatVersion();
 
   private static native @Nullable String nativeIsaName(int i);
+
+  private static native @Nullable String nativeFeatureName(int i);
 }

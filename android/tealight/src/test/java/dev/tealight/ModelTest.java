@@ -17,6 +17,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
 import org.junit.Test;
 
 public class ModelTest {
@@ -135,6 +136,20 @@ public class ModelTest {
       assertEquals(false, input.isFixed());
       assertArrayEquals(new int[] {-1, 3}, model.getOutputs().get(0).getShape());
       assertThrows(UnsupportedOperationException.class, () -> model.getInputs().clear());
+    }
+  }
+
+  @Test
+  public void hasLabelsAndMetadataInAnyLetters() {
+    try (Model model = Recordings.model("classification")) {
+      List<String> labels = model.getLabels(model.getOutputs().get(0).getName());
+      assertEquals(1001, labels.size());
+      assertEquals("class 7", labels.get(7));
+      assertEquals("L\u00F6we \uD83E\uDD81", labels.get(1000));
+      assertEquals(Collections.emptyList(), model.getLabels("other"));
+      assertEquals("tests", model.getMetadata().get("author"));
+      assertEquals("\u5B89", model.getMetadata().get("Gr\u00FC\u00DFe"));
+      assertEquals(1, model.getImages().size());
     }
   }
 

@@ -289,6 +289,25 @@ public class SessionTest {
   }
 
   @Test
+  public void everyPowerModeGivesTheSameBits() throws IOException {
+    for (PowerMode mode : PowerMode.values()) {
+      try (Model model = Recordings.model("word");
+          Session session = model.newSession(new Session.Options().setPowerMode(mode).setBackend(Backend.CPU))) {
+        RealModelsTest.assertSameBits(
+            mode.name(), Recordings.tensors("word/0", "out"), session.run(Recordings.tensors("word/0", "in")));
+      }
+    }
+  }
+
+  @Test
+  public void testsItselfAgainstGoldenData() {
+    try (Model model = Recordings.model("float32"); Session session = small(model)) {
+      assertFails(ErrorCode.NOT_FOUND, "golden", session::selfTest);
+      assertEquals(1, session.run(Tensor.allocate(DataType.FLOAT32, 2, 3)).length);
+    }
+  }
+
+  @Test
   public void whatIsDroppedIsFreed() throws Exception {
     int before = NativeHandle.count();
     Recordings.model("word").newSession();

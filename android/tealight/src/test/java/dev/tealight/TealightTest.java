@@ -13,6 +13,7 @@ public class TealightTest {
     assertTrue(Tealight.getVersion(), Tealight.getVersion().matches("\\d+\\.\\d+\\.\\d+"));
     assertTrue(Tealight.getFormatVersion() >= 1);
     assertEquals("scalar", Tealight.getIsas().get(Tealight.getIsas().size() - 1));
+    assertTrue(Tealight.getFeatures().toString(), Tealight.getFeatures().contains("winograd"));
   }
 
   @Test

@@ -21,9 +21,10 @@ import java.util.Arrays;
  * }
  * }</pre>
  *
- * <p>An asset that the .apk stores uncompressed is mapped from there: {@code androidResources { noCompress += "tea" }} in
- * the app's build.gradle. Where it does not begin at a multiple of 64 bytes, which Android's packager leaves to chance,
- * the runtime reads it into private memory once; {@link #loadThroughCache} always maps. All methods are thread-safe.
+ * <p>An asset that the .apk stores uncompressed is mapped from there: {@code androidResources { noCompress += "tea" }}
+ * in the app's build.gradle. Where it does not begin at a multiple of 64 bytes, which Android's packager leaves to
+ * chance, the runtime reads it into private memory once; {@link #loadThroughCache} always maps. All methods are
+ * thread-safe.
  */
 public final class AssetModels {
   private static final int COPY_BYTES = 1 << 16;
@@ -43,7 +44,8 @@ public final class AssetModels {
       return load(asset);
     } catch (FileNotFoundException e) {
       throw explained("asset '" + name + "': compressed, expected it stored so that it can be mapped; add "
-          + "androidResources { noCompress += \"tea\" } to build.gradle, or use loadThroughCache", e);
+              + "androidResources { noCompress += \"tea\" } to build.gradle, or use loadThroughCache",
+          e);
     }
   }
 
@@ -62,7 +64,8 @@ public final class AssetModels {
    */
   public static Model loadThroughCache(Context context, String name) throws IOException {
     File copy = new File(context.getCodeCacheDir(), "tealight-" + name.replace('/', '-'));
-    if (!copy.exists()) copy(context.getAssets(), name, copy);
+    if (!copy.exists())
+      copy(context.getAssets(), name, copy);
     return Model.load(copy);
   }
 
