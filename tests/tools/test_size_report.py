@@ -13,6 +13,7 @@ import onnx
 import pytest
 
 import tealight
+from tealight import doctor
 from tealight.bundle import reader
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -78,6 +79,7 @@ def test_selective_build_holds_what_its_bundle_needs(lean, bundle):
     while (name := library.tl_op_name(ctypes.c_size_t(len(names)))) is not None:
         names.append(name.decode())
     assert sorted(names) == sorted({i.op for p in reader.read_bundle(bundle).programs for i in p.instructions})
+    assert doctor.examine([lean / "libtealight.so", bundle]).errors == 0
 
 
 @pytest.mark.slow
@@ -109,3 +111,8 @@ def test_selective_build_names_what_it_lacks(lean, tmp_path):
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 1
     assert "expected 0: this library is without it; build it with TL_WINOGRAD=ON" in done.stderr
+    # The doctor says so before anything runs.
+    (problem,) = [
+        f.text for f in doctor.examine([lean / "libtealight.so", path]).findings if f.level is doctor.Level.ERROR
+    ]
+    assert "winograd" in problem

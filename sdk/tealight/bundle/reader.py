@@ -17,27 +17,30 @@ from tealight.ir.types import DType, Layout
 _LAYOUTS = {layout.name.lower(): layout for layout in Layout}
 
 
-def read_bundle(source: str | os.PathLike[str] | bytes | memoryview, *, check_sha: bool = False) -> Bundle:
+def read_bundle(
+    source: str | os.PathLike[str] | bytes | memoryview, *, check_sha: bool = False, name: str = "bytes"
+) -> Bundle:
     """Reads and checks a bundle.
 
     Args:
         source: Path of a .tea file (it is mapped), or its bytes.
         check_sha: Also compute the SHA-256 of the contents.
+        name: What messages call the bytes.
 
     Raises:
         BundleError: The file cannot be read, is damaged or too new.
     """
-    data, name = read_source(source)
+    data, name = read_source(source, name)
     header = verify.check_header(data, name, check_sha=check_sha)
     bundle = decode(data, header)
     verify.check_bundle(bundle, name)
     return bundle
 
 
-def read_source(source: str | os.PathLike[str] | bytes | memoryview) -> tuple[memoryview, str]:
+def read_source(source: str | os.PathLike[str] | bytes | memoryview, name: str = "bytes") -> tuple[memoryview, str]:
     """Returns the bytes of a bundle and its name for messages."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return memoryview(source), "bytes"
+        return memoryview(source), name
     name = os.fspath(source)
     try:
         with open(name, "rb") as f:

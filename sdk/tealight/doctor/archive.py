@@ -54,15 +54,23 @@ class Archive:
             self._zip = zipfile.ZipFile(path)
         with open(path, "rb") as f:
             self._bytes = memoryview(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ))
-        self.entries: dict[str, Entry] = {}
+        try:
+            self.entries = self._entries()
+        except BaseException:
+            self.close()
+            raise
+
+    def _entries(self) -> dict[str, Entry]:
         infos = self._zip.infolist()
         if len(infos) > _MAX_ENTRIES:
-            raise TealightError(f"{name}: {len(infos)} entries, expected at most {_MAX_ENTRIES}")
+            raise TealightError(f"{self._name}: {len(infos)} entries, expected at most {_MAX_ENTRIES}")
+        entries: dict[str, Entry] = {}
         for info in infos:
-            if info.filename in self.entries:
-                raise TealightError(f"{name}: two entries {info.filename!r}, expected one; is the file damaged?")
-            if not info.is_dir():
-                self.entries[info.filename] = self._entry(info)
+            if info.filename in entries or not info.filename:
+                raise TealightError(f"{self._name}: entry {info.filename!r}, expected one of each name; is it damaged?")
+            if not info.filename.endswith("/"):
+                entries[info.filename] = self._entry(info)
+        return entries
 
     def _entry(self, info: zipfile.ZipInfo) -> Entry:
         at = info.header_offset

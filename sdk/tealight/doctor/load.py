@@ -72,17 +72,20 @@ def _load_file(path: str, package: Package) -> None:
 
 
 def _load_archive(path: str, package: Package) -> None:
-    archive = Archive(path, package.name, _MAX_UNPACKED_BYTES)
+    with contextlib.closing(Archive(path, package.name, _MAX_UNPACKED_BYTES)) as archive:
+        _add_entries(archive, package)
+
+
+def _add_entries(archive: Archive, package: Package) -> None:
     for entry in archive.entries.values():
         with _finding(package, entry.name):
             if _LIBRARY[package.kind].fullmatch(entry.name):
                 package.libraries.append(_library(bytes(archive.read(entry)), entry.name, entry))
             elif entry.name.endswith(".tea"):
-                bundle = read_bundle(archive.read(entry), check_sha=True)
+                bundle = read_bundle(archive.read(entry), check_sha=True, name=entry.name)
                 _add_model(package, Model(entry.name, bundle, entry))
             elif entry.name == "AndroidManifest.xml":
                 package.manifest = manifest.read(bytes(archive.read(entry)), entry.name)
-    archive.close()
 
 
 def _load_xcframework(path: str, package: Package) -> None:

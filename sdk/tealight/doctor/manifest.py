@@ -73,7 +73,7 @@ def _parse_text(data: bytes, name: str) -> Element:
     parser.EndElementHandler = lambda _: stack.pop()
     try:
         parser.Parse(data, True)
-    except expat.ExpatError as e:
+    except (expat.ExpatError, LookupError, ValueError) as e:  # the others for encodings that it does not know
         raise TealightError(f"{name}: {e}, expected XML") from e
     return stack[0].children[0]
 

@@ -42,7 +42,7 @@ def plist(path: pathlib.Path) -> dict[str, Any]:
     try:
         data = _bytes(path, _MAX_PLIST_BYTES)
         found = plistlib.loads(data)
-    except (ValueError, expat.ExpatError, IndexError, KeyError, OverflowError, RecursionError, TypeError) as e:
+    except (ValueError, LookupError, expat.ExpatError, OverflowError, RecursionError, TypeError, AttributeError) as e:
         raise TealightError(f"{path.name}: {e}, expected a property list") from e
     if not isinstance(found, dict):
         raise TealightError(f"{path.name}: {type(found).__name__}, expected a dictionary")

@@ -63,7 +63,7 @@ def test_two_entries_of_one_name(tmp_path):
         warnings.simplefilter("ignore")
         z.writestr("a", b"1")
         z.writestr("a", b"2")
-    with pytest.raises(TealightError, match="two entries 'a'"):
+    with pytest.raises(TealightError, match="entry 'a', expected one of each name"):
         Archive(str(tmp_path / "x.apk"), "x.apk", 1000)
 
 

@@ -75,14 +75,16 @@ def test_an_apk(tmp_path):
         "lib/arm64-v8a/libtealight.so": library(tmp_path).read_bytes(),
         "lib/arm64-v8a/libdamaged.so": b"\x7fELF",
         "assets/m.tea": small_bundle(),
+        "assets/bad.tea": b"TEAL" + bytes(200),
         "assets/other.bin": b"TEAL",
     }
     package = load.load_safely(str(archive(tmp_path / "a.apk", files)))
     assert package.kind is Kind.APK and package.manifest.native_libraries == {"libcdsprpc.so": False}
     assert [(x.name, x.folder_abi) for x in package.libraries] == [("lib/arm64-v8a/libtealight.so", "arm64-v8a")]
     assert [m.name for m in package.models] == ["assets/m.tea"]
-    (problem,) = [f for f in package.contents if f.level is Level.ERROR]
+    problem, bad = [f for f in package.contents if f.level is Level.ERROR]
     assert problem.part == "lib/arm64-v8a/libdamaged.so" and "ELF class at byte" in problem.text
+    assert bad.text.startswith("bundle 'assets/bad.tea': format version 0")
 
 
 def test_an_aar_keeps_its_libraries_elsewhere(tmp_path):

@@ -37,6 +37,7 @@ BOMB = '<!DOCTYPE m [<!ENTITY a "aaaaaaaaaa">]><manifest>&a;</manifest>'
     ("text", "message"),
     [
         ("<manifest", "unclosed token"),
+        ('<?xml version="1.0" encoding="usf-8"?><manifest/>', "unknown encoding"),
         (BOMB, "a document type, expected none"),
         ("<manifest>" + "<a>" * 70 + "</a>" * 70 + "</manifest>", "more than 64 levels"),
         ("<resources />", "root element 'resources', expected 'manifest'"),

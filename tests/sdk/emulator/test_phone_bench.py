@@ -13,6 +13,7 @@ from sdk.small_graphs import dynamic_graph, small_bundle
 import tealight
 from tealight.bundle import writer
 from tealight.bundle.reader import read_bundle
+from tealight.data import inputs
 from tealight.emulator import phone_bench
 from tealight.emulator.types import TensorInfo
 from tealight.errors import TealightError
@@ -53,6 +54,20 @@ def test_the_whole_way(model, tmp_path, monkeypatch, native):
         assert done.memory.arena_bytes == session.memory.arena_bytes and done.memory.exact
     assert [(r.op, r.runs) for r in done.profile] == [("transpose", 10), ("reshape", 10)]
     assert not (phone / "tealight").exists()
+
+
+@pytest.mark.slow
+def test_a_real_model_gives_the_same_bits(assets, tmp_path, monkeypatch, native):
+    need_runner()
+    connect(tmp_path, monkeypatch)
+    source = next(assets.glob("*/kws_ref.onnx"))
+    tealight.build(source, tmp_path / "m.tea")
+    with tealight.Session(tmp_path / "m.tea") as session:
+        feeds = inputs.fill(session.inputs, {})
+        wanted = session.run(feeds)
+        done = phone_bench.bench(tmp_path / "m.tea", feeds, session.inputs, runs=1, warmup=0)
+    assert done.outputs.keys() == wanted.keys() and done.isa == "arm_neoni8mm"
+    assert all(done.outputs[k].tobytes() == wanted[k].tobytes() for k in wanted)
 
 
 def test_a_library_of_ones_own(model, tmp_path, monkeypatch):
