@@ -36,9 +36,9 @@ inline bool FillTaps(const QDwconvArgs& args, ptrdiff_t c, TapsBlock* block) {
   const int packed = (args.kh + 3) / 4;
   block->taps = args.kh * args.kw;
   bool fits = true;
+  TapOffsets(args, block->offset);  // read where the window lies inside only
   for (int t = 0; t < block->taps; ++t) {
     const int a = t / args.kw, b = t % args.kw;
-    block->offset[t] = (a * static_cast<ptrdiff_t>(args.dh) * args.w + b * static_cast<ptrdiff_t>(args.dw)) * args.c;
     for (int l = 0; l < 8; ++l) {
       const ptrdiff_t channel = c + l;
       const int8_t* panel = args.weight + channel / kQDwconvPanel * QDwconvPanelBytes(args.kh, args.kw) + 64;
@@ -132,15 +132,6 @@ __attribute__((noinline)) inline int8x8_t BorderOutput(const QDwconvArgs& args, 
     }
   }
   return vget_low_s8(NarrowSums(block.end, sums));
-}
-
-// Outputs [begin, end) of a row for which every column of taps is inside.
-inline void InsideColumns(const QDwconvArgs& args, ptrdiff_t* begin, ptrdiff_t* end) {
-  const ptrdiff_t reach = static_cast<ptrdiff_t>(args.kw - 1) * args.dw, last = args.w - 1 - reach + args.left;
-  *begin = (args.left + args.sw - 1) / args.sw;
-  *end = last < 0 ? 0 : last / args.sw + 1;
-  if (*end > args.ow) *end = args.ow;
-  if (*begin > *end) *begin = *end;
 }
 
 inline void TapsRow(const QDwconvArgs& args, const TapsBlock& block, ptrdiff_t i, ptrdiff_t c) {

@@ -111,13 +111,77 @@ void Pixel(const QDwconvArgs& args, const Taps& taps, ptrdiff_t i, ptrdiff_t j, 
   }
 }
 
+// 16 channels at x.
+TL_INLINE void LoadPanel(const int8_t* x, I32* v) {
+#if TL_SIMD == TL_SIMD_arm_neon
+  const I32Quad quad = LoadInt8Quad(x);
+  TL_UNROLL for (int k = 0; k < kPanelVectors; ++k) v[k] = quad.v[k];
+#else
+  TL_UNROLL for (int k = 0; k < kPanelVectors; ++k) v[k] = LoadInt8(x + k * kVector);
+#endif
+}
+
+// Neighbouring outputs that share each tap's weights.
+constexpr int kTogether = kPanelVectors <= 2 ? 4 : 2;
+
+// kTogether outputs at y, 16 channels, all taps inside; x at the first tap of the first, offset [taps] from there.
+template <bool kWide>
+TL_INLINE void PixelsInside(const QDwconvArgs& args, const Taps& taps, const ptrdiff_t* offset, const int8_t* x,
+                            const I32* start, const float* scale, const RequantizeVectors& q, int8_t* y) {
+  const ptrdiff_t step = args.sw * args.c;
+  const int count = args.kh * args.kw;
+  I32 acc[kTogether][kPanelVectors];
+  TL_UNROLL for (int p = 0; p < kTogether; ++p) {
+    TL_UNROLL for (int v = 0; v < kPanelVectors; ++v) acc[p][v] = start[v];
+  }
+  for (int t = 0; t < count; ++t) {
+    I32 w[kPanelVectors];
+    TL_UNROLL for (int v = 0; v < kPanelVectors; ++v) w[v] = OfWeight(LoadI32(taps.buffer + t * 16 + v * kVector));
+    const int8_t* at = x + offset[t];
+    TL_UNROLL for (int p = 0; p < kTogether; ++p, at += step) {
+      I32 values[kPanelVectors];
+      LoadPanel(at, values);
+      TL_UNROLL for (int v = 0; v < kPanelVectors; ++v) acc[p][v] = Add(acc[p][v], Product(values[v], w[v]));
+    }
+  }
+  TL_UNROLL for (int p = 0; p < kTogether; ++p) {
+    TL_UNROLL for (int v = 0; v < kPanelVectors; ++v) {
+      StoreInt8(y + p * args.c + v * kVector, Requantize<kWide>(acc[p][v], Load(scale + v * kVector), q));
+    }
+  }
+}
+
+// Output row i, n <= 16 channels at c.
+template <bool kWide>
+__attribute__((noinline)) void Row(const QDwconvArgs& args, const Taps& taps, const ptrdiff_t* offset, ptrdiff_t i,
+                                   ptrdiff_t c, int n, const I32* start, const RequantizeVectors& q) {
+  const ptrdiff_t top = i * args.sh - args.top, bottom = top + static_cast<ptrdiff_t>(args.kh - 1) * args.dh;
+  ptrdiff_t begin = 0, end = 0;
+  if (n == 16 && offset != nullptr && top >= 0 && bottom < args.h) InsideColumns(args, &begin, &end);
+  if (end - begin < kTogether) begin = end = 0;
+  for (ptrdiff_t j = 0; j < args.ow; ++j) {
+    if (j != begin || begin == end) {
+      Pixel<kWide>(args, taps, i, j, c, n, start, q);
+      continue;
+    }
+    for (; j < end; j += kTogether) {
+      if (j + kTogether > end) j = end - kTogether;  // some outputs again
+      const int8_t* x = args.x + (top * args.w + j * args.sw - args.left) * args.c + c;
+      PixelsInside<kWide>(args, taps, offset, x, start, args.scale + c, q, args.y + (i * args.ow + j) * args.c + c);
+    }
+    j = end - 1;
+  }
+}
+
 // Any window, a panel of channels after the other.
 void General(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdiff_t c_begin, ptrdiff_t c_end) {
   const RequantizeVectors q = SplatRequantization(args.requantization);
-  const auto pixel = args.requantization.wide ? Pixel<true> : Pixel<false>;
+  const auto row = args.requantization.wide ? Row<true> : Row<false>;
   // Missing taps count as x_zero_point here, but add nothing by weight_zero_point.
   const uint32_t folded = static_cast<uint32_t>(args.x_zero_point) * static_cast<uint32_t>(args.weight_zero_point) *
                           static_cast<uint32_t>(args.kh) * static_cast<uint32_t>(args.kw);
+  ptrdiff_t offset[kMaxTaps];
+  const bool together = args.kh * args.kw <= kMaxTaps && TapOffsets(args, offset);
   Taps taps;
   for (ptrdiff_t c = c_begin; c < c_end; c += kQDwconvPanel) {
     taps.Fill(args, args.weight + c / kQDwconvPanel * QDwconvPanelBytes(args.kh, args.kw));
@@ -127,7 +191,7 @@ void General(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, pt
       start[v] = Add(LoadI32(args.bias + c + v * kVector), SplatI32(static_cast<int32_t>(folded)));
     }
     for (ptrdiff_t i = row_begin; i < row_end; ++i) {
-      for (ptrdiff_t j = 0; j < args.ow; ++j) pixel(args, taps, i, j, c, n, start, q);
+      row(args, taps, together ? offset : nullptr, i, c, n, start, q);
     }
   }
 }
@@ -165,7 +229,7 @@ void Sums(const QDwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdi
 // Rows whose input stays in the second-level cache while block after block of channels reads it.
 ptrdiff_t RowsAtOnce(const QDwconvArgs& args) {
   constexpr ptrdiff_t kBytes = 128 * 1024;
-  const ptrdiff_t row = args.w * args.c * args.sh, rows = row == 0 ? kBytes : kBytes / row;
+  const ptrdiff_t row = args.w * args.c, rows = row == 0 ? kBytes : kBytes / row / args.sh;
   return rows < 8 ? 8 : rows / 2 * 2;
 }
 

@@ -48,6 +48,26 @@ struct QDwconvArgs {
   RescaledAdd add;  // of the residual: a is y, b is the residual
 };
 
+/// Bytes from a window's first tap to each, row-major; false where no window lies within the image, of such a size that
+/// they might not even fit.
+inline bool TapOffsets(const QDwconvArgs& args, ptrdiff_t* offset) {
+  if (static_cast<ptrdiff_t>(args.kh - 1) * args.dh >= args.h) return false;
+  if (static_cast<ptrdiff_t>(args.kw - 1) * args.dw >= args.w) return false;
+  for (ptrdiff_t t = 0; t < static_cast<ptrdiff_t>(args.kh) * args.kw; ++t) {
+    offset[t] = (t / args.kw * args.dh * args.w + t % args.kw * args.dw) * args.c;
+  }
+  return true;
+}
+
+/// Outputs [begin, end) of a row for which every column of taps is inside.
+inline void InsideColumns(const QDwconvArgs& args, ptrdiff_t* begin, ptrdiff_t* end) {
+  const ptrdiff_t reach = static_cast<ptrdiff_t>(args.kw - 1) * args.dw, last = args.w - 1 - reach + args.left;
+  *begin = (args.left + args.sw - 1) / args.sw;
+  *end = last < 0 ? 0 : last / args.sw + 1;
+  if (*end > args.ow) *end = args.ow;
+  if (*begin > *end) *begin = *end;
+}
+
 struct QDwconvKernels {
   /// Computes output rows [row_begin, row_end), all columns, channels [c_begin, c_end); c_begin is a multiple of 16,
   /// c_end too or c. The work that a call does for a block of channels is repeated by every call: few rows cost more.
