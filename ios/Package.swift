@@ -21,6 +21,7 @@ let package = Package(
       dependencies: ["CTealight"] + runtime.map { .target(name: $0.name) },
       linkerSettings: [.linkedLibrary("tealight", .when(platforms: [.linux]))]),
     .testTarget(name: "TealightTests", dependencies: ["Tealight"]),
+    .executableTarget(name: "probe", dependencies: ["Tealight", "CTealight"], path: "Tests/Probe"),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -79,7 +79,8 @@ endif()
 if(TL_SANITIZE)
   add_compile_options(-fsanitize=${TL_SANITIZE} -fno-omit-frame-pointer -O1 -g1)
   add_link_options(-fsanitize=${TL_SANITIZE})
-  add_compile_options(-Wno-uninitialized -Wno-maybe-uninitialized)  # false ones in the compiler's own headers
+  # False ones in the compiler's and flatbuffers' own headers.
+  add_compile_options(-Wno-uninitialized -Wno-maybe-uninitialized -Wno-stringop-overread)
   if(TL_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
   endif()

@@ -93,9 +93,30 @@ public final class Model: Sendable {
     }
   }
 
-  /// The value of a metadata key, nil when the bundle has none.
-  public func metadata(_ key: String) -> String? {
-    tl_model_metadata(handle, key).map { String(cString: $0) }
+  /// What the bundle says of itself: keys and values.
+  public var metadata: [String: String] {
+    var result: [String: String] = [:]
+    var i = 0
+    while let key = tl_model_metadata_key(handle, i) {
+      result[String(cString: key)] = tl_model_metadata(handle, key).map { String(cString: $0) }
+      i += 1
+    }
+    return result
+  }
+
+  /// The texts of an output's classes; empty when the bundle has none.
+  public func labels(of output: String) -> [String] {
+    (0..<tl_model_label_count(handle, output)).compactMap { i in
+      tl_model_label(handle, output, i).map { String(cString: $0) }
+    }
+  }
+
+  /// The inputs that are pictures, and how they are made.
+  public var images: [ImageInput] {
+    var result: [ImageInput] = []
+    var info = tl_image_info()
+    while tl_model_image_info(handle, result.count, &info) == TL_OK { result.append(ImageInput(info)) }
+    return result
   }
 }
 

@@ -16,6 +16,9 @@ public enum Runtime {
   /// Ops in this build.
   public static var opNames: [String] { names(tl_op_name) }
 
+  /// Optional parts of this build, such as "winograd".
+  public static var features: [String] { names(tl_feature_name) }
+
   private static func names(_ name: (Int) -> UnsafePointer<CChar>?) -> [String] {
     var result: [String] = []
     while let text = name(result.count) { result.append(String(cString: text)) }

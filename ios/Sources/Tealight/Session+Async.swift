@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs that are awaited: they block no thread of Swift's tasks, and end when their task is cancelled.
 import CTealight
-import Dispatch
 
 extension Session {
   /// Runs with the inputs that are bound, on the session's own threads.
@@ -27,27 +26,44 @@ extension Session {
 
   private func run(_ handle: OpaquePointer, _ deadline: Duration?) async throws(TealightError) {
     try beginRun()
-    // The session is this call's alone by now, so that a cancelled task cannot stop somebody else's run.
+    defer { endRun() }
+    nonisolated(unsafe) let handle = handle
     let error = await withTaskCancellationHandler {
-      var error: tl_error
-      repeat {
-        error = await once(handle, Session.nanoseconds(deadline))
-      } while endRun(error.code)
-      return error
+      await withUnsafeContinuation { continuation in
+        start(handle, Session.nanoseconds(deadline), continuation)
+      }
     } onCancel: {
-      cancel()
+      cancel()  // the session is this call's alone by now: nobody else's run is stopped
     }
     guard error.code == TL_OK else { throw TealightError(error) }
   }
 
-  private func once(_ handle: OpaquePointer, _ deadline: UInt64) async -> tl_error {
-    nonisolated(unsafe) let handle = handle
-    return await withUnsafeContinuation { continuation in
-      DispatchQueue.global().async {
-        var error = tl_error()
-        _ = tl_session_run(handle, deadline, &error)
-        continuation.resume(returning: error)
-      }
+  /// Resumes with what the runtime reports, on a thread of the session: what follows the await is elsewhere, so that
+  /// the session may be freed there.
+  private func start(
+    _ handle: OpaquePointer, _ deadline: UInt64, _ continuation: UnsafeContinuation<tl_error, Never>
+  ) {
+    let waiting = Unmanaged.passRetained(Waiting(continuation))
+    var error = tl_error()
+    let status = tl_session_run_async(
+      handle, deadline,
+      { context, _, error in
+        guard let context, let error else { return }
+        Unmanaged<Waiting>.fromOpaque(context).takeRetainedValue().continuation.resume(returning: error.pointee)
+      }, waiting.toOpaque(), &error)
+    if status == TL_OK {
+      cancelIfAsked()
+    } else {
+      waiting.takeRetainedValue().continuation.resume(returning: error)
+    }
+  }
+
+  /// Carries a continuation through a plain pointer.
+  private final class Waiting {
+    let continuation: UnsafeContinuation<tl_error, Never>
+
+    init(_ continuation: UnsafeContinuation<tl_error, Never>) {
+      self.continuation = continuation
     }
   }
 }

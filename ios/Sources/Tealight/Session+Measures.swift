@@ -33,7 +33,7 @@ extension Session {
       let handle = try acquire()
       defer { release() }
       var memory = tl_memory()
-      tl_session_memory(handle, &memory)
+      _ = tl_session_memory(handle, &memory)  // busy is the only failure, and acquire saw to that
       return Memory(
         arenaBytes: memory.arena_bytes, scratchBytes: memory.scratch_bytes, weightsBytes: memory.weights_bytes,
         stateBytes: memory.state_bytes, isExact: memory.exact != 0)

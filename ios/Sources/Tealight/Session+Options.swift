@@ -15,8 +15,10 @@ extension Session {
   public struct Options: Sendable {
     /// A name of ``Model/entryPoints``; nil is the first.
     public var entryPoint: String?
-    /// nil: the number of big cores, at most 4.
+    /// nil: as the power mode says.
     public var threads: Int?
+    public var backend = Backend.automatic
+    public var powerMode = PowerMode.balanced
     /// One of ``Runtime/isaNames``; nil is the best one. For tests and comparisons: the numbers are the same.
     public var isa: String?
     /// Records times for ``Session/profile``.
@@ -29,6 +31,28 @@ extension Session {
     public init(threads: Int? = nil) {
       self.threads = threads
     }
+  }
+
+  /// What runs the model.
+  public struct Backend: RawRepresentable, Hashable, Sendable {
+    public let rawValue: UInt32
+
+    public init(rawValue: UInt32) {
+      self.rawValue = rawValue
+    }
+
+    public static let automatic = Backend(rawValue: 0)
+    public static let cpu = Backend(rawValue: 1)
+  }
+
+  /// Which cores run it, where a device has big and little ones.
+  public enum PowerMode: UInt32, Sendable {
+    /// Big cores; by default at most 4 threads.
+    case balanced
+    /// Big cores; by default a thread for each.
+    case performance
+    /// Little cores; by default one thread.
+    case saving
   }
 
   /// How grave a message is.
@@ -66,6 +90,8 @@ extension Session.Options {
     tl_session_options_init(&c, MemoryLayout<tl_session_options>.size)
     c.entry_point = entryPoint
     c.threads = threads
+    c.backend = tl_backend(rawValue: backend.rawValue)
+    c.power_mode = tl_power_mode(rawValue: powerMode.rawValue)
     c.profile = profile ? 1 : 0
     c.memory_limit = memoryLimit ?? 0
     if let log {

@@ -39,8 +39,6 @@ public final class Session: @unchecked Sendable {
   private var isRunning = false
   /// A cancel came during the run in progress.
   private var isCancelled = false
-  /// A cancel came too late for its run: the runtime will give it to the next one, which must not feel it.
-  private var hasLateCancel = false
 
   /// What an input reads.
   private struct Binding {
@@ -144,14 +142,17 @@ public final class Session: @unchecked Sendable {
     isCancelled = false
   }
 
-  /// Returns true when the run is to be done again: what stopped it was the late cancel of an earlier one.
-  func endRun(_ status: tl_status) -> Bool {
+  func endRun() {
     lock.lock()
-    defer { lock.unlock() }
-    let again = status == TL_ERROR_CANCELLED && hasLateCancel && !isCancelled
-    hasLateCancel = status != TL_ERROR_CANCELLED && isCancelled
-    isRunning = again
-    return again
+    isRunning = false
+    lock.unlock()
+  }
+
+  /// Gives the runtime the cancel that came between beginRun and its run.
+  func cancelIfAsked() {
+    lock.lock()
+    if isCancelled { cancelLocked() }
+    lock.unlock()
   }
 
   // ---- inputs ----
@@ -244,12 +245,19 @@ public final class Session: @unchecked Sendable {
 
   private func run(_ handle: OpaquePointer, _ deadline: Duration?) throws(TealightError) {
     try beginRun()
-    var error = tl_error()
-    var status = TL_OK
-    repeat {
-      status = tl_session_run(handle, Session.nanoseconds(deadline), &error)
-    } while endRun(status)
-    guard status == TL_OK else { throw TealightError(error) }
+    defer { endRun() }
+    try TealightError.check { tl_session_run(handle, Session.nanoseconds(deadline), $0) }
+  }
+
+  /// Runs the golden inputs of the bundle and compares the outputs with the recorded ones, bit for bit; on a device of
+  /// yours that is the proof that it computes what the desktop did. Unbinds all inputs.
+  ///
+  /// - Throws: `notFound` when the bundle has none, `runtime` with the first difference.
+  public func selfTest() throws(TealightError) {
+    try use { handle throws(TealightError) in
+      for i in bound.indices { bound[i] = Binding() }
+      try TealightError.check { tl_session_self_test(handle, $0) }
+    }
   }
 
   // ---- outputs ----

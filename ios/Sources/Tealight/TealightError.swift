@@ -66,6 +66,14 @@ public struct TealightError: Error, Hashable, Sendable {
 }
 
 extension TealightError: CustomStringConvertible, LocalizedError {
-  public var description: String { "\(message) (code \(code.rawValue))" }
+  public var description: String { "\(message) (\(code))" }
   public var errorDescription: String? { message }
+}
+
+extension TealightError.Code: CustomStringConvertible {
+  /// The runtime's name, such as "WRONG_SHAPE".
+  public var description: String {
+    if self == .closed { return "CLOSED" }
+    return tl_status_name(tl_status(rawValue: .init(bitPattern: rawValue))).map { String(cString: $0) } ?? "code \(rawValue)"
+  }
 }

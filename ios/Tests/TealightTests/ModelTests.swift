@@ -4,7 +4,7 @@ import Tealight
 import Testing
 
 struct ModelTests {
-  static let iris = TestData.url("iris.tea")
+  static let iris = TestData.url("open_batch/model.tea")
 
   static func answer(_ model: Model) throws -> [Float] {
     let input = model.inputs()[0], output = model.outputs()[0]
@@ -49,13 +49,13 @@ struct ModelTests {
   }
 
   @Test func describesItself() throws {
-    let model = try Model(contentsOf: TestData.url("kws_ref.tea"))
+    let model = try TestData.model("word")
     #expect(model.entryPoints.count == 1)
     let input = model.inputs()[0]
     #expect(input.dataType == .float32)
     #expect(input.fixedShape != nil)
     #expect(model.inputs(entryPoint: 7).isEmpty)
-    #expect(model.metadata("no such key") == nil)
+    #expect(model.metadata["no such key"] == nil)
     let open = try Model(contentsOf: Self.iris).inputs()[0]
     #expect(open.shape == [nil, 4])
     #expect(open.fixedShape == nil)
@@ -88,13 +88,6 @@ struct ModelTests {
     #expect(Runtime.formatVersion >= 1)
     #expect(Runtime.isaNames.last == "scalar")
     #expect(Runtime.opNames.contains("conv2d"))
+    #expect(Runtime.features.contains("winograd"))
   }
-}
-
-/// Counts from any thread.
-final class Counter: @unchecked Sendable {
-  private let lock = NSLock()
-  private var count = 0
-  var value: Int { lock.withLock { count } }
-  func increment() { lock.withLock { count += 1 } }
 }

@@ -128,15 +128,31 @@ struct SessionTests {
   }
 
   @Test func memoryLimit() throws {
-    let test = try #require(TestData.cases.first { $0.name == "kitten_float" })
-    let promise = try test.session().memory
+    let promise = try TestData.session("classification").memory
     #expect(promise.isExact)
     #expect(promise.weightsBytes > 1 << 20)
     var options = Session.Options()
     options.memoryLimit = 1000
-    #expect(code { _ = try test.session(options) } == .outOfMemory)
+    #expect(code { _ = try TestData.session("classification", options) } == .outOfMemory)
     options.memoryLimit = promise.arenaBytes + promise.scratchBytes
-    _ = try test.session(options).run(test.feed())
+    let session = try TestData.session("classification", options)
+    _ = try session.run(TestData.inputs(session, "classification/0"))
+  }
+
+  @Test(arguments: [Session.PowerMode.balanced, .performance, .saving])
+  func powerModesAndBackendsGiveTheSameBits(_ mode: Session.PowerMode) throws {
+    var options = Session.Options()
+    options.powerMode = mode
+    options.backend = .cpu
+    let expected = try session.run([input: flower]).tensor(output, as: Float.self)
+    let other = try Session(model, options: options)
+    #expect(try other.run([input: flower]).tensor(output, as: Float.self) == expected)
+    options.backend = Session.Backend(rawValue: 77)
+    #expect(code { _ = try Session(model, options: options) } == .invalidArgument)
+  }
+
+  @Test func selfTestWithoutGoldenData() throws {
+    #expect(code { try session.selfTest() } == .notFound)
   }
 
   @Test func profile() throws {
@@ -156,8 +172,9 @@ struct SessionTests {
     } catch {
       #expect(error.message == "input 'x1': not of this model, expected one of '\(input)'")
       #expect(error.localizedDescription == error.message)
-      #expect("\(error)".contains("103"))
+      #expect("\(error)".contains("NOT_FOUND"))
     }
-    #expect(TealightError.Code(rawValue: 9999).rawValue == 9999)
+    #expect(TealightError.Code(rawValue: 9999).description == "code 9999")
+    #expect(TealightError.Code.closed.description == "CLOSED")
   }
 }

@@ -116,7 +116,9 @@ def picture(file: File, info: TensorInfo, images: Sequence[dict[str, Any]]) -> n
         mode = "L" if image["channel_order"] == "GRAY" else "RGB"
         converted = ImageOps.exif_transpose(opened).convert(mode)
         if image["width"] and image["height"]:
-            converted = converted.resize((image["width"], image["height"]), Image.Resampling.BILINEAR)
+            # One axis at a time: Pillow's versions differ in which one they take first, and so in the last bit.
+            for size in ((image["width"], converted.height), (image["width"], image["height"])):
+                converted = converted.resize(size, Image.Resampling.BILINEAR)
         return pixels(np.asarray(converted), info, image)
 
 
