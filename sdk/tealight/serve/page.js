@@ -219,8 +219,8 @@ function finish(job) {
 
 // What a screen reader says when a run is over; the eye has the rest.
 function spoken(result) {
-  const time = result.emulated ? `emulated ${result.device}` : `${result.time} on ${result.device}`;
-  return `Done: ${time}`;
+  const verdict = [...($("answer").querySelector(".verdict")?.childNodes ?? [])].map((n) => n.textContent).join(", ");
+  return `Done: ${verdict ? `${verdict}; ` : ""}${result.emulated ? `emulated ${result.device}` : `${result.time} on ${result.device}`}`;
 }
 
 // ---- drawings ----
@@ -455,9 +455,9 @@ async function save() {
 
 function changeDevice() {
   const d = device();
-  $("device-note").textContent = `An emulated ${d.name} gives the bits that the phone gives, but takes hundreds of times as long as this machine. Its times say nothing about a phone; a run can be cancelled.`;
+  $("device-note").textContent = d.missing || `An emulated ${d.name} gives the bits that the phone gives, but takes hundreds of times as long as this machine. Its times say nothing about a phone; a run can be cancelled.`;
   show("device-note", d.emulated);
-  if (state.done || state.job) run(state.fill);
+  if (!d.missing && (state.done || state.job)) run(state.fill);
 }
 
 function listen() {
@@ -478,6 +478,9 @@ function listen() {
   addEventListener("dragleave", () => over(depth - 1));
   addEventListener("dragover", (e) => e.preventDefault());
   addEventListener("drop", (e) => { e.preventDefault(); over(0); take(e.dataTransfer.files); });
+  addEventListener("pagehide", () => { // nobody is there any more to see what comes out
+    if (state.job) fetch(`/api/jobs/${state.job}/cancel`, { method: "POST", keepalive: true, headers: { "X-Tealight-Token": token } });
+  });
   addEventListener("paste", (e) => take(e.clipboardData.files));
 }
 
@@ -492,7 +495,7 @@ async function start() {
     return;
   }
   $("model").append(...state.models.map((m, i) => make("option", { value: String(i) }, m.file)));
-  $("device").append(...state.devices.map((d) => make("option", { value: d.name, disabled: Boolean(d.missing), title: d.missing }, d.emulated ? `${d.name} (emulated${d.missing ? ", not here" : ""})` : d.name)));
+  $("device").append(...state.devices.map((d) => make("option", { value: d.name }, d.emulated ? `${d.name} (emulated${d.missing ? ", not set up" : ""})` : d.name)));
   show("model-field", state.models.length > 1);
   choose();
   listen();

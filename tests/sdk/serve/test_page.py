@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import threading
+import time
 import wave
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from PIL import Image
 from sdk.serve.browser import Browser
 
 import tealight
+from tealight.serve.jobs import devices_here
 from tealight.serve.server import Server
 
 pytestmark = pytest.mark.slow
@@ -128,15 +130,26 @@ def test_dropped_features_show_their_word(browser, real, assets, scheme):
 
 def test_an_emulated_phone_is_chosen_and_has_the_same_bits(browser, real, assets):
     show(browser, real, 2)
-    if browser.js("document.querySelector('#device [value=cortex-a53]').disabled"):
-        pytest.skip(browser.js("document.querySelector('#device [value=cortex-a53]').title"))
+    if missing := next(d["missing"] for d in devices_here() if d["name"] == "cortex-a53"):
+        pytest.skip(missing)
     browser.drop(assets / "mlperf_tiny_kws_dscnn/inputs/yes.input.npy")
     finished(browser)
     browser.choose("#device", "cortex-a53")
     assert "hundreds of times as long" in browser.text("#device-note")
-    browser.wait("document.querySelector('#status').textContent === 'Done: emulated cortex-a53'")
+    browser.wait("document.querySelector('#status').textContent.endsWith('emulated cortex-a53') &&"
+                 "document.querySelector('#status').textContent.startsWith('Done: Yes, 99.9 % sure;')")  # fmt: skip
     assert browser.text(".verdict").startswith("Yes") and "the same as on host" in browser.text(".chips")
     assert "not how long a phone takes" in browser.text("#layers-note") and browser.errors == []
+
+
+def test_a_phone_that_is_not_set_up_says_what_is_missing(browser, small, monkeypatch):
+    monkeypatch.setenv("TEALIGHT_RUNNER", "/nowhere/runner")
+    show(browser, small)
+    browser.choose("#device", "cortex-a76")
+    assert "not found" in browser.text("#device-note")
+    browser.click("#random")
+    browser.wait("!document.querySelector('#error').hidden")
+    assert "cortex-a76" in browser.text("#error") and browser.errors == []
 
 
 def test_a_dropped_sound_shows_its_waves_and_its_scores(browser, real, assets, folder):
@@ -209,6 +222,20 @@ def test_a_long_run_can_be_cancelled(browser, small, folder):
     browser.click("#cancel")
     browser.wait("document.querySelector('#status').textContent === 'Cancelled.'")
     assert browser.js("document.querySelector('#progress').hidden") and browser.errors == []
+
+
+def test_a_run_ends_when_its_page_goes(browser, small, folder):
+    np.save(folder / "n.npy", np.array(10**12))
+    np.save(folder / "x.npy", np.ones(4, np.float32))
+    show(browser, small, 1)
+    browser.drop(folder / "n.npy", folder / "x.npy")
+    browser.wait("document.querySelector('#status').textContent.startsWith('Running')")
+    (job,) = [j for j in small.results._jobs.values() if j.state == "running"]
+    browser.call("Page.navigate", url="about:blank")
+    end = time.monotonic() + 20
+    while job.state != "cancelled":
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_outputs_can_be_saved(browser, small, folder):
