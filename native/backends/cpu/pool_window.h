@@ -22,7 +22,7 @@ constexpr int64_t kPoolLimit = int64_t{1} << 30;  // of a size or a window, so t
 inline int64_t PoolOutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
                               int64_t after, bool ceil_mode) {
   const int64_t span = size + before + after - (dilation * (kernel - 1) + 1);
-  if (span < 0) return 0;
+  if (span < 0) return ceil_mode && -span < stride && size + before > 0 ? 1 : 0;  // less than one whole window
   const int64_t count = span / stride + 1;
   return ceil_mode && span % stride != 0 && count * stride < size + before ? count + 1 : count;
 }

@@ -38,8 +38,8 @@ def output_size(size: Dim, kernel: int, stride: int, pads: tuple[int, int], dila
     if isinstance(size, str):
         return derived_dim("win", size, kernel, stride, *pads, dilation, int(ceil_mode))
     span = size + pads[0] + pads[1] - (dilation * (kernel - 1) + 1)
-    if span < 0:
-        return 0
+    if span < 0:  # less than one whole window
+        return int(ceil_mode and -span < stride and size + pads[0] > 0)
     count = span // stride + 1
     if ceil_mode and span % stride and count * stride < size + pads[0]:
         count += 1

@@ -68,6 +68,7 @@ class AveragePool2d(OpDef):
             Case([(2, 11, 13, 19)], {"kernel_shape": k3, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
             Case([(1, 11, 13, 67)], {"kernel_shape": k3, "pads": [1, 1, 1, 1], "count_include_pad": True}),
             Case([(1, 12, 12, 9)], {"kernel_shape": k3, "strides": [2, 2], "ceil_mode": True}),
+            Case([(1, 2, 3, 19)], {"kernel_shape": [9, 4], "strides": [9, 4], "ceil_mode": True}),
             Case([(1, 11, 12, 9)], {
                 "kernel_shape": k3, "strides": [3, 2], "pads": [1, 0, 1, 1], "ceil_mode": True,
                 "count_include_pad": True}),

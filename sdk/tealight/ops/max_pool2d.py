@@ -76,6 +76,7 @@ class MaxPool2d(OpDef):
             Case([(1, 8, 8, 16)], {"kernel_shape": k2, "strides": k2}, **exact),
             Case([(2, 11, 13, 19)], {"kernel_shape": k3, "strides": [2, 2], "pads": [1, 1, 1, 1]}, **exact),
             Case([(1, 11, 13, 67)], {"kernel_shape": k3, "strides": [2, 2], "ceil_mode": True}, **exact),
+            Case([(1, 2, 3, 19)], {"kernel_shape": [9, 4], "strides": [9, 4], "ceil_mode": True}, **exact),
             Case([(1, 10, 10, 33)], {"kernel_shape": k5, "pads": [2, 2, 2, 2]}, **exact),
             Case([(1, 3, 2, 5)], {"kernel_shape": [13, 13], "pads": [6, 6, 6, 6]}, **exact),
             Case([(1, 9, 9, 7)], {"kernel_shape": k3, "dilations": [2, 2], "pads": [2, 1, 0, 2]}, **exact),

@@ -81,6 +81,7 @@ class QAveragePool2d(OpDef):
             case((2, 11, 13, 19), k3, strides=[2, 2], pads=[1, 1, 1, 1]),
             case((1, 11, 13, 67), k3, pads=[1, 1, 1, 1], count_include_pad=True),
             case((1, 12, 12, 9), k3, strides=[2, 2], ceil_mode=True),
+            case((1, 2, 3, 19), [9, 4], strides=[9, 4], ceil_mode=True),
             case((1, 11, 12, 9), k3, strides=[3, 2], pads=[1, 0, 1, 1], ceil_mode=True, count_include_pad=True),
             case((1, 7, 7, 331), [7, 7], 1.7, output={"zero_point": -9, "lo": -100, "hi": 99}),
             case((1, 7, 7, 64), [7, 7], 1.0, extreme=True),

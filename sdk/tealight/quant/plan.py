@@ -123,7 +123,8 @@ class _Planner:
         settings = self.settings.get(node)
         if settings is None or settings.recipe != STATIC or len([v for v in node.outputs if v is not None]) != 1:
             return False
-        if out(node).dtype is not DType.FLOAT32 or out(node) in self.broken:
+        result = node.outputs[0]
+        if result is None or result.dtype is not DType.FLOAT32 or result in self.broken:
             return False
         operands = self._operands(node)
         if not operands or any(v.dtype is not DType.FLOAT32 or v in self.broken for v in operands):

@@ -89,6 +89,18 @@ def test_skipped_node_stays_float(native: None) -> None:
     assert [n.op for n in graph.nodes].count("fully_connected") == 1
 
 
+def test_node_whose_first_output_nobody_reads_stays_as_it_is(native: None) -> None:
+    b = Build()
+    scores = b.dense(b.dense(b.input(4, 32), 24), 10)
+    _, indices = b.many(2, "top_k", scores, b.ints(3))
+    assert indices.producer is not None
+    indices.producer.outputs[0] = None  # as dead code leaves it
+    b.graph.outputs = [scores, indices]
+    quantized(b.graph, rows(2, 4, 32))
+    names = [n.op for n in b.graph.nodes]
+    assert names.count("q_fully_connected") == 2 and names.count("top_k") == 1
+
+
 def test_skip_holds_between_integer_nodes(native: None) -> None:
     b = Build()
     b.spread = 0.2
