@@ -4,6 +4,7 @@
 
 #include "api/handle.h"
 #include "base/cpu_features.h"
+#include "base/names.h"
 #include "bundle/validate.h"
 #include "include/tealight.h"
 #include "runtime/registry.h"
@@ -47,6 +48,13 @@ tl_status Describe(const tealight::schema::Tensor* tensor, tl_tensor* info) {
 
 // ---- library ----
 
+// clang-format off
+#define TL_STATUSES(ROW)                                                                        \
+  ROW(INVALID_ARGUMENT) ROW(WRONG_DTYPE) ROW(WRONG_SHAPE) ROW(NOT_FOUND) ROW(MISSING_INPUT)     \
+  ROW(IO) ROW(INVALID_BUNDLE) ROW(UNSUPPORTED_VERSION) ROW(UNSUPPORTED_OP)                      \
+  ROW(OUT_OF_MEMORY) ROW(CANCELLED) ROW(DEADLINE) ROW(RUNTIME) ROW(BUSY)
+// clang-format on
+
 const char* tl_version(void) { return TL_VERSION; }
 uint32_t tl_format_version(void) { return tealight::kFormatVersion; }
 const char* tl_isa_name(size_t i) {
@@ -57,30 +65,15 @@ const char* tl_op_name(size_t i) { return tealight::BuiltOpName(i); }
 const char* tl_build_info(void) { return tealight::BuildInfo(); }
 const char* tl_feature_name(size_t i) { return tealight::FeatureName(i); }
 const char* tl_status_name(tl_status status) {
-  switch (tealight::NumberOf(status)) {
-#define TL_STATUS(name) \
-  case TL_ERROR_##name: \
-    return #name
-    case TL_OK:
-      return "OK";
-      TL_STATUS(INVALID_ARGUMENT);
-      TL_STATUS(WRONG_DTYPE);
-      TL_STATUS(WRONG_SHAPE);
-      TL_STATUS(NOT_FOUND);
-      TL_STATUS(MISSING_INPUT);
-      TL_STATUS(IO);
-      TL_STATUS(INVALID_BUNDLE);
-      TL_STATUS(UNSUPPORTED_VERSION);
-      TL_STATUS(UNSUPPORTED_OP);
-      TL_STATUS(OUT_OF_MEMORY);
-      TL_STATUS(CANCELLED);
-      TL_STATUS(DEADLINE);
-      TL_STATUS(RUNTIME);
-      TL_STATUS(BUSY);
-#undef TL_STATUS
-    default:
-      return nullptr;
+#define TL_CODE(name) TL_ERROR_##name,
+#define TL_NAME(name) "\0" #name
+  static constexpr uint16_t kCodes[] = {TL_OK, TL_STATUSES(TL_CODE)};
+  for (size_t i = 0; i < sizeof(kCodes) / sizeof(kCodes[0]); ++i) {
+    if (kCodes[i] == tealight::NumberOf(status)) return tealight::NthName("OK" TL_STATUSES(TL_NAME), i);
   }
+#undef TL_CODE
+#undef TL_NAME
+  return nullptr;
 }
 
 // ---- model ----

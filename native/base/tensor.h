@@ -34,12 +34,7 @@ inline size_t DTypeSize(DType dtype) {
   return kSizes[static_cast<size_t>(dtype) & 15];
 }
 /// "float32", "int8", ...
-inline const char* DTypeName(DType dtype) {
-  static constexpr const char* kNames[16] = {"none",  "float32",  "float16", "float64", "int8",  "uint8",
-                                             "int16", "uint16",   "int32",   "uint32",  "int64", "uint64",
-                                             "bool",  "bfloat16", "int4",    "uint4"};
-  return kNames[static_cast<size_t>(dtype) & 15];
-}
+const char* DTypeName(DType dtype);
 
 constexpr int kMaxRank = 8;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bundle/layout.h"
 
+#include "base/names.h"
+
 namespace tealight {
 namespace {
 
@@ -98,10 +100,11 @@ bool WinogradBytes(DType dtype, int tile, const Shape& shape, uint64_t* bytes) {
 }
 
 const char* LayoutName(Layout layout) {
-  static constexpr const char* kNames[] = {
-      "plain",        "pad_n16", "gemm_n16",   "dwconv_c16",   "conv_transpose_n16",
-      "winograd_n16", "pad_n32", "gemm_n32k4", "dwconv_c16r4", "conv_transpose_n32k4"};
-  return layout <= Layout::kConvTransposeN32K4 ? kNames[static_cast<size_t>(layout)] : "unknown";
+  if (layout > Layout::kConvTransposeN32K4) return "unknown";
+  return NthName(
+      "plain\0pad_n16\0gemm_n16\0dwconv_c16\0conv_transpose_n16\0winograd_n16\0pad_n32\0gemm_n32k4\0dwconv_c16r4\0"
+      "conv_transpose_n32k4",
+      static_cast<size_t>(layout));
 }
 
 }  // namespace tealight

@@ -15,5 +15,5 @@ foreach(source IN LISTS kernel_sources)
     list(APPEND TL_SOURCES "${source}")
   endif()
 endforeach()
-# Runs once per file and is mostly checks that the flatbuffer's headers spell out in line.
-set_source_files_properties(bundle/validate.cc PROPERTIES COMPILE_OPTIONS -Os)
+# Run once per file and are mostly checks that the flatbuffer's headers spell out in line.
+set_source_files_properties(bundle/validate.cc bundle/validate_metadata.cc PROPERTIES COMPILE_OPTIONS -Os)

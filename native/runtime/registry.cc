@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/registry.h"
 
+#include "base/names.h"
 #include "bundle/file.h"
 
 namespace tealight {
@@ -14,19 +15,23 @@ namespace tealight {
 namespace {
 
 using MakeKernel = OpKernel (*)();
-struct Row {
-  const char* name;
-  MakeKernel make;
-};
 
-constexpr Row kOps[] = {
-    {nullptr, nullptr},
-#define TL_OP(name) {#name, Cpu_##name},
-#define TL_NO_OP(name) {#name, nullptr},
+// By id; null where this build has none.
+constexpr MakeKernel kOps[] = {
+    nullptr,
+#define TL_OP(name) Cpu_##name,
+#define TL_NO_OP(name) nullptr,
 #include "registry.inc"
 #undef TL_OP
 #undef TL_NO_OP
 };
+constexpr char kOpNames[] = "\0"
+#define TL_OP(name) #name "\0"
+#define TL_NO_OP(name) TL_OP(name)
+#include "registry.inc"
+#undef TL_OP
+#undef TL_NO_OP
+    ;
 // Names of the build's parts in one literal: the tools read it from the file of a library that they cannot run.
 #ifdef TL_NO_WINOGRAD
 #define TL_WINOGRAD_NAME ""
@@ -49,30 +54,29 @@ constexpr char kBuildInfo[] = "tealight-build-info 1\nversion " TL_VERSION
                               "\nfeatures" TL_WINOGRAD_NAME TL_DECODE_NAME "\n";
 static_assert(sizeof(kBuildInfo) < 2048, "the build info grows the library; shorten it");
 
-constexpr const char* kFeatures[] = {TL_WINOGRAD_NAME, TL_DECODE_NAME};
-
 constexpr size_t kOpCount = sizeof(kOps) / sizeof(kOps[0]);
 static_assert(kOpCount == static_cast<size_t>(schema::OpAttributes::MAX) + 1, "registry.inc is out of date");
 
 }  // namespace
 
-const char* OpName(size_t id) { return id < kOpCount ? kOps[id].name : nullptr; }
+const char* OpName(size_t id) { return id > 0 && id < kOpCount ? NthName(kOpNames, id) : nullptr; }
 
 bool FindOp(size_t id, OpKernel* kernel) {
-  if (id >= kOpCount || kOps[id].make == nullptr) return false;
-  *kernel = kOps[id].make();
+  if (id >= kOpCount || kOps[id] == nullptr) return false;
+  *kernel = kOps[id]();
   return true;
 }
 
 const char* BuiltOpName(size_t i) {
-  for (const Row& row : kOps) {
-    if (row.make != nullptr && i-- == 0) return row.name;
+  for (size_t id = 1; id < kOpCount; ++id) {
+    if (kOps[id] != nullptr && i-- == 0) return OpName(id);
   }
   return nullptr;
 }
 
 const char* FeatureName(size_t i) {
-  for (const char* name : kFeatures) {
+  const char* const names[] = {TL_WINOGRAD_NAME, TL_DECODE_NAME};
+  for (const char* name : names) {
     if (name[0] != 0 && i-- == 0) return name + 1;
   }
   return nullptr;

@@ -61,9 +61,9 @@ struct LaneLoop {
   }
 };
 
-// The 8 x 8 tile in an order that suits in-order cores; smaller tiles are as above.
+// The 8 x 8 tile in an order that suits in-order cores.
 template <int MR, int NV, bool kPartial>
-struct InOrderLoop : LaneLoop<MR, NV, kPartial> {};
+struct InOrderLoop;
 
 template <>
 struct InOrderLoop<8, 2, false> {

@@ -112,9 +112,9 @@ TL_INLINE size_t Sweep(const float* const* rows, const GemmArgs& args, size_t ve
 template <int MR, int WIDE, int NARROW, template <int, int, bool> class Loop = TL_GEMM_LOOP>
 void Rows(const float* const* rows, const GemmArgs& args) {
   size_t vector = Sweep<MR, WIDE, Loop>(rows, args, 0);
-  if (NARROW < WIDE) vector = Sweep<MR, NARROW, Loop>(rows, args, vector);
-  if (NARROW > 1) vector = Sweep<MR, 1, Loop>(rows, args, vector);
-  if (vector * kLanes < args.n) Tile<MR, 1, true, Loop>(rows, args, vector, args.n - vector * kLanes);
+  if (NARROW < WIDE) vector = Sweep<MR, NARROW, TL_GEMM_LOOP>(rows, args, vector);
+  if (NARROW > 1) vector = Sweep<MR, 1, TL_GEMM_LOOP>(rows, args, vector);
+  if (vector * kLanes < args.n) Tile<MR, 1, true, TL_GEMM_LOOP>(rows, args, vector, args.n - vector * kLanes);
 }
 
 }  // namespace
