@@ -18,7 +18,7 @@ Status CheckImages(const schema::Bundle& bundle) {
   for (uint32_t i = 0; i < Count(bundle.images()); ++i) {
     const schema::ImageInput& image = *bundle.images()->Get(i);
     const int32_t channels = image.channels();
-    if (!IsText(image.input()) || image.height() < 1 || image.width() < 1 || channels < 1 ||
+    if (!IsText(image.input()) || image.height() < 0 || image.width() < 0 || channels < 0 ||
         Count(image.mean()) != static_cast<uint32_t>(channels) || Count(image.scale()) != Count(image.mean()) ||
         !IsOneOf(image.layout(), "NHWC", "NCHW", "NCHW") || !IsOneOf(image.channel_order(), "RGB", "BGR", "GRAY")) {
       return INVALID(
@@ -42,7 +42,7 @@ Status CheckLabels(const schema::Bundle& bundle) {
 
 // Takes the tensor's dims from input_dims when there are any; returns the bytes, or UINT64_MAX when they are not known.
 uint64_t GoldenBytes(const schema::Tensor& tensor, const Vector<int64_t>* dims, uint32_t* next) {
-  if (dims == nullptr) return BytesOf(tensor);
+  if (Count(dims) == 0) return BytesOf(tensor);
   Shape shape = ShapeOf(tensor);
   uint64_t bytes = 0;
   for (int i = 0; i < shape.rank; ++i) {

@@ -138,7 +138,8 @@ TL_API const char* tl_model_metadata(const tl_model* model, const char* key);
 /* Returns the i-th metadata key; NULL past the last. [any] */
 TL_API const char* tl_model_metadata_key(const tl_model* model, size_t i);
 
-/* How an input is made of a picture of height x width: x = (pixel - mean[c]) * scale[c], pixel from 0 to 255. */
+/* How an input is made of a picture: x = (pixel - mean[c]) * scale[c], pixel from 0 to 255. A size is 0 where the input
+ * leaves it open. */
 typedef struct tl_image_info {
   const char* input; /* name */
   int32_t height;

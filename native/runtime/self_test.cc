@@ -56,6 +56,7 @@ void Session::Unbind() {
 
 Status Session::RunGolden(const schema::Golden& golden) {
   Unbind();
+  const bool has_dims = golden.input_dims() != nullptr && golden.input_dims()->size() != 0;
   uint32_t dim = 0;
   for (uint32_t i = 0; i < is_set_.size(); ++i) {
     Tensor tensor;
@@ -63,9 +64,7 @@ Status Session::RunGolden(const schema::Golden& golden) {
     tensor.dtype = static_cast<DType>(info.dtype());
     tensor.shape = ShapeOf(info);
     tensor.data = model_->constant_data(golden.inputs()->Get(i));
-    for (int j = 0; golden.input_dims() != nullptr && j < tensor.shape.rank; ++j) {
-      tensor.shape[j] = golden.input_dims()->Get(dim++);
-    }
+    for (int j = 0; has_dims && j < tensor.shape.rank; ++j) tensor.shape[j] = golden.input_dims()->Get(dim++);
     tl_tensor input;
     ToC(tensor, &input);
     RETURN_IF_ERROR(SetInput(i, input));

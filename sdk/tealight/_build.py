@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tealight
+from tealight import _golden
 from tealight.bundle import writer
 from tealight.data.samples import Samples, open_samples
 from tealight.emulator.types import TensorInfo, suggestion
@@ -114,6 +115,7 @@ class _Options:
     labels: Sequence[str] | Mapping[str, Sequence[str]] | None = None
     image: Mapping[str, Any] | None = None
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    golden: _golden.Golden = False
     progress: Progress | None = None
     passes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     calibration_state: str | os.PathLike[str] | None = None
@@ -152,7 +154,8 @@ def build(
             tealight.data.samples.open_samples takes (a folder of pictures, .npy, .npz or .wav files, a function …).
         options: shapes: {input: dims} to fix open dims (a name keeps one open); name: of the entry point;
             labels: texts of the classes, or {output: texts}; image: how an input is made from a picture (input, mean,
-            scale, order, layout); metadata: {key: text}; passes: options of the passes; progress: a callable
+            scale, order, layout); metadata: {key: text}; golden: True, or an iterable of {input: array}, to keep inputs
+            and their outputs for the self-test on a phone; passes: options of the passes; progress: a callable
             (stage, step, steps); calibration_state: a file that lets an interrupted calibration go on;
             calibration_limit: use no more samples than this; client: a dask.distributed.Client to calibrate on.
 
@@ -178,20 +181,31 @@ def build(
     nodes_imported = _count(graph)
     images = image_table(chosen.image, graph.inputs)
     applied = apply(graph, wanted, _data(calibration, graph, images, chosen), chosen.passes, chosen.progress)
-    chosen.step("lower", 0, 1)
-    emitted = emit(
-        graph,
-        notes=[*(("", text) for text in remarks), *applied.notes],
-        labels=_labels(chosen.labels, graph),
-        images=images,
-        metadata={str(k): str(v) for k, v in chosen.metadata.items()},
-        provenance=_provenance(source, digest, wanted, applied),
-    )
+    notes = [*(("", text) for text in remarks), *applied.notes]
+    emitted = _lower(graph, chosen, notes, images, _provenance(source, digest, wanted, applied))
     chosen.step("write", 0, 1)
     data = writer.to_bytes(emitted.bundle)
     writer.write(target, data)
     seconds = time.perf_counter() - start
     return _report(str(target), source, wanted.name, graph, nodes_imported, applied, emitted, len(data), seconds)
+
+
+def _lower(
+    graph: Graph, chosen: _Options, notes: list[tuple[str, str]], images: list[dict[str, Any]], origin: dict[str, str]
+) -> Emitted:
+    chosen.step("lower", 0, 1)
+    emitted = emit(
+        graph,
+        notes=notes,
+        labels=_labels(chosen.labels, graph),
+        images=images,
+        metadata={str(k): str(v) for k, v in chosen.metadata.items()},
+        provenance=origin,
+    )
+    if chosen.golden is not False:
+        chosen.step("golden", 0, 1)
+        _golden.add(emitted.bundle, chosen.golden)
+    return emitted
 
 
 def _provenance(source: str, digest: str, recipe: recipes.Recipe, applied: Applied) -> dict[str, str]:

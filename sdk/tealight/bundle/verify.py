@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from tealight.bundle import layouts, layouts_int8
 from tealight.bundle.format import ALIGN, HEADER_BYTES, PAGE, Bundle, Header, Program, Tensor, align, constant_align
@@ -63,10 +64,49 @@ def check_bundle(bundle: Bundle, name: str) -> None:
             _check_program(bundle, p, i)
         except BundleError as e:
             raise BundleError(f"program {p.name!r} {e}") from e
-    for g in bundle.golden:
-        _check_index("golden program", g["program"], len(bundle.programs))
-        for c in (*g["inputs"], *g["outputs"]):
-            _check_index("golden constant", c, len(bundle.constants))
+    for image in bundle.images:
+        _check_image(image)
+    for number, golden in enumerate(bundle.golden):
+        _check_golden(bundle, golden, f"golden {number}")
+
+
+def _check_image(image: dict[str, Any]) -> None:
+    where = f"image {image['input']!r}"
+    channels = image["channels"]
+    if min(image["height"], image["width"], channels) < 0:
+        raise BundleError(f"{where}: {image['width']} x {image['height']} x {channels}, sizes must be at least 0")
+    for key in ("mean", "scale"):
+        if len(image[key]) != channels:
+            raise BundleError(f"{where} {key}: {len(image[key])} numbers, must be {channels}, one for each channel")
+    if image["layout"] not in ("NHWC", "NCHW") or image["channel_order"] not in ("RGB", "BGR", "GRAY"):
+        raise BundleError(
+            f"{where}: {image['layout']} {image['channel_order']}, must be NHWC or NCHW, RGB, BGR or GRAY"
+        )
+
+
+def _check_golden(bundle: Bundle, golden: dict[str, Any], where: str) -> None:
+    _check_index(f"{where} program", golden["program"], len(bundle.programs))
+    program = bundle.programs[golden["program"]]
+    dims = list(golden["input_dims"])
+    for kind, tensors in (("inputs", program.inputs), ("outputs", program.outputs)):
+        constants = golden[kind]
+        if len(constants) != len(tensors):
+            raise BundleError(f"{where}: {len(constants)} {kind}, must be {len(tensors)} as the program has")
+        for constant, i in zip(constants, tensors, strict=True):
+            _check_index(f"{where} {kind}", constant, len(bundle.constants))
+            tensor = program.tensors[i]
+            shape = list(tensor.shape)
+            if kind == "inputs" and golden["input_dims"]:
+                shape, dims = dims[: len(shape)], dims[len(shape) :]
+            found = bundle.constants[constant].nbytes
+            if any(d < 0 for d in shape) or len(shape) != len(tensor.shape):
+                if kind == "outputs":
+                    continue  # known after a run
+                raise BundleError(f"{where} input {tensor.name!r}: shape {shape}, must be told in input_dims")
+            if math.prod(shape) * tensor.dtype.size != found:
+                raise BundleError(f"{where} {kind} {tensor.name!r}: {found} bytes, must fit shape {shape}")
+    if dims:
+        raise BundleError(f"{where} input_dims: {len(dims)} too many, must be one for each dim of the inputs")
 
 
 def _check_program(bundle: Bundle, p: Program, index: int) -> None:

@@ -21,6 +21,19 @@ from tealight.errors import BundleError
 _UNKNOWN_OFFSET = 64  # any non-default value: the size of the metadata does not depend on it
 
 
+def set_constants(bundle: Bundle, blobs: Sequence[np.ndarray]) -> None:
+    """Gives a bundle constants, in the order that wastes the least; its tensors and golden data count in blobs."""
+    order = constant_order([int(b.nbytes) for b in blobs])
+    place = {old: new for new, old in enumerate(order)}
+    bundle.constants = [blobs[i] for i in order]
+    for program in bundle.programs:
+        for tensor in program.tensors:
+            tensor.constant = place.get(tensor.constant, -1)
+    for golden in bundle.golden:
+        for key in ("inputs", "outputs"):
+            golden[key] = [place[i] for i in golden[key]]
+
+
 def constant_order(sizes: Sequence[int]) -> list[int]:
     """Returns an order of constants that wastes little on alignment.
 

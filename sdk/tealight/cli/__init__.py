@@ -103,6 +103,7 @@ def _build_arguments(p: argparse.ArgumentParser) -> None:
         help="how a picture becomes an input: mean=123.7:116.3:103.5,scale=0.017,order=RGB,layout=NCHW,input=x",
     )  # fmt: skip
     p.add_argument("--metadata", action="append", default=[], metavar="KEY=TEXT", help="a text to keep in the bundle")
+    p.add_argument("--golden", action="store_true", help="keep inputs and their outputs for the self-test on a phone")
     p.add_argument("--no-winograd", action="store_true", help="compute 3x3 convolutions directly: exact order of sums")
     p.add_argument("--html", metavar="FILE", help="also write the HTML report here")
     parts.cluster_argument(p)
@@ -149,6 +150,7 @@ def build(o: argparse.Namespace) -> int:
         "shapes": dict(parts.shape(s) for s in o.shape) or None,
         "name": o.name,
         "metadata": dict(parts.pair(m, "--metadata") for m in o.metadata),
+        "golden": o.golden,
         "passes": {"winograd": False} if o.no_winograd else {},
     }
     if o.labels:
@@ -215,14 +217,17 @@ def inspect(o: argparse.Namespace) -> int:
 
 
 def verify(o: argparse.Namespace) -> int:
-    """Checks every byte of a bundle: the Python reader, the checksum and the C++ validator."""
+    """Checks every byte of a bundle: the Python reader, the checksum, the C++ validator, and its golden data."""
     from tealight.bundle import reader
 
     bundle = reader.read_bundle(o.bundle, check_sha=True)
     checks = ["structure", "checksum"]
     try:
-        tealight.Session(o.bundle).close()
-        checks.append("native validator")
+        with tealight.Session(o.bundle) as session:
+            checks.append("native validator")
+            if bundle.golden:
+                session.self_test()
+                checks.append("self-test")
     except TealightError as e:
         if "library" not in str(e):  # a runtime that was not built here proves nothing about the file
             raise

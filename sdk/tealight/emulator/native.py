@@ -177,6 +177,12 @@ class NativeSession:
         if self._session is not None:
             self._lib.tl_session_cancel(self._session)
 
+    def self_test(self) -> None:
+        """Compares the outputs of the golden inputs with the golden ones; see Session.self_test."""
+        if self._session is None:
+            raise RuntimeFailure("session: closed, expected an open one; make a new tealight.Session")
+        self._check(self._lib.tl_session_self_test(self._session, self._error))
+
     def tensor(self, index: int) -> np.ndarray:
         """Returns a copy of a tensor of the program after a run with keep_intermediates."""
         self._check(self._lib.tl_session_get_tensor(self._session, index, self._result, self._error))

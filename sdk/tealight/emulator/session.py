@@ -82,6 +82,16 @@ class Session:
         """Makes the run in progress, or else the next one, fail as cancelled. Any thread may call it."""
         self._engine.cancel()
 
+    def self_test(self) -> None:
+        """Runs the bundle's golden inputs and compares the outputs with the golden ones, bit for bit.
+
+        Raises:
+            RuntimeFailure: An output differs, or the bundle has no golden data.
+        """
+        if not hasattr(self._engine, "self_test"):
+            raise TealightError("self-test: not on this engine or device, expected the native engine on the host")
+        self._engine.self_test()
+
     def tensor(self, index: int) -> np.ndarray:
         """Returns a tensor of the program after a run; needs keep_intermediates=True."""
         return self._engine.tensor(index)  # type: ignore[no-any-return]

@@ -41,12 +41,7 @@ def emit(graph: Graph, **parts: Any) -> Emitted:
     index = emitter.program(graph)
     parts["notes"] = [*parts.get("notes", []), *why_dynamic(graph)]
     bundle = Bundle(programs=emitter.programs, entry_points=[(graph.name, index)], **parts)
-    order = writer.constant_order([int(b.nbytes) for b in emitter.pool.blobs])
-    bundle.constants = [emitter.pool.blobs[i] for i in order]
-    place = {old: new for new, old in enumerate(order)}
-    for program in bundle.programs:
-        for tensor in program.tensors:
-            tensor.constant = place.get(tensor.constant, -1)
+    writer.set_constants(bundle, emitter.pool.blobs)
     return Emitted(bundle, emitter.plans)
 
 

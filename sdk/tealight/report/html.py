@@ -138,6 +138,7 @@ def _facts(summary: Summary) -> str:
     rows = [(k.replace("_", " "), str(v)) for k, v in summary.provenance.items()]
     rows += [(f"picture for {i['input']}", image_text(i)) for i in summary.images]
     rows += [(f"labels of {k}", str(n)) for k, n in summary.labels.items()]
+    rows += [("golden samples", str(summary.golden))] if summary.golden else []
     rows += list(summary.metadata.items())
     return _pairs(rows)
 

@@ -90,6 +90,7 @@ class Summary:
         programs: Entry points first.
         images: How inputs are made from pictures.
         labels: Number of labels by output.
+        golden: Number of golden samples for the self-test.
         provenance: Where it comes from.
         metadata: Free texts.
         notes: (node, text) of the compiler.
@@ -102,6 +103,7 @@ class Summary:
     programs: list[ProgramSummary]
     images: list[dict[str, Any]]
     labels: dict[str, int]
+    golden: int
     provenance: dict[str, Any]
     metadata: dict[str, str]
     notes: list[tuple[str, str]]
@@ -128,6 +130,7 @@ def summarize(path: str | os.PathLike[str]) -> Summary:
         programs=[_program(bundle, bundle.programs[i], i in entries) for i in order],
         images=bundle.images,
         labels={k: len(v) for k, v in bundle.labels.items()},
+        golden=len(bundle.golden),
         provenance={k: v for k, v in bundle.provenance.items() if v},
         metadata=bundle.metadata,
         notes=bundle.notes,

@@ -65,6 +65,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     rows += [(k, str(v)) for k, v in summary.provenance.items()]
     rows += [(f"picture for {i['input']}", image_text(i)) for i in summary.images]
     rows += [(f"labels of {k}", str(n)) for k, n in summary.labels.items()]
+    rows += [("golden samples", str(summary.golden))] if summary.golden else []
     rows += list(summary.metadata.items())
     pairs(console, "bundle", rows)
     for program in summary.programs:

@@ -190,7 +190,7 @@ TEST(Validate, PictureAndLabelRules) {
   CheckCases(
       {
           {"input name", [](BundleSpec* s) { s->images[0].input = "\xff"; }, "image 0"},
-          {"height", [](BundleSpec* s) { s->images[0].height = 0; }, "image 0"},
+          {"height", [](BundleSpec* s) { s->images[0].height = -1; }, "image 0"},
           {"width", [](BundleSpec* s) { s->images[0].width = -3; }, "2x-3"},
           {"channels", [](BundleSpec* s) { s->images[0].channels = -1; }, "image 0"},
           {"means", [](BundleSpec* s) { s->images[0].mean = {}; }, "0 means"},
