@@ -34,14 +34,15 @@ def choose_winograd(graph: Graph, options: Options) -> int:
         return 0
     chosen = 0
     for node in graph.nodes:
-        tile = _tile(node) if node.op == "conv2d" else 0
+        tile = tile_of(node) if node.op == "conv2d" else 0
         if tile:
             node.attrs["winograd"] = tile
             chosen += 1
     return chosen
 
 
-def _tile(node: Node) -> int:
+def tile_of(node: Node) -> int:
+    """Returns the tile that a conv2d takes: 4 or 2; 0 where the direct form is better, or is asked for."""
     attrs, weight = node.attrs, node.inputs[1]
     if attrs["winograd"] or int(attrs["group"]) != 1 or weight is None or weight.const is None:
         return 0

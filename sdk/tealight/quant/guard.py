@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps layers float where int8 in all of them would lose the answer.
 
-Rounding errors of the first layers pass through all others. Where a model amplifies them (measured: about 1.3 dB a
-layer in a MobileNetV1 whose weights are random, 0.4 dB in a YOLO) its first layers decide, and a few of them in float
-help more than finer ranges in all. So the float and the integer graph are compared on some calibration runs; where the
-outputs differ too much, the last layer, or as few first layers as it takes, stay float.
+Rounding errors pass through all later layers. Where a model amplifies them (measured: about 1.3 dB a layer in a
+MobileNetV1 whose weights are random, 0.4 dB in a YOLO) a few layers in float help more than finer ranges in all. So the
+float and the integer graph are compared on some calibration runs; where the outputs differ too much, the last layer
+stays float, or as many as it takes, those first whose errors cost most for the time that float takes (sensitivity.py).
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from tealight.ir.graph import Graph, Node, Value
 from tealight.passes._editor import out
 from tealight.quant import rewrite
 from tealight.quant.calibrate import Runner
+from tealight.quant.clone import clone
 from tealight.quant.integerize import integerize
 from tealight.quant.observers import Statistics
-from tealight.quant.plan import LAYERS, kept_float, make_plan
+from tealight.quant.plan import LAYERS, Plan, kept_float, make_plan
 from tealight.quant.recipe import FLOAT32, Settings
+from tealight.quant.sensitivity import float_order
 
 #: Calibration runs that are compared, at most.
 RUNS = 16
@@ -83,10 +85,13 @@ def protect(
     alone = judge.score(layers[-1:])
     if alone >= least:
         return Guarded(judge.settings_with(layers[-1:]), layers[-1:], len(layers), before, alone)
+    judge.sort()
     count = judge.fewest(least)
-    if _share(layers, count) > MUCH:
+    if _share(judge.layers, count) > MUCH:
         count = judge.fewest(least - RELIEF)
-    return Guarded(judge.settings_with(layers[:count]), layers[:count], len(layers), before, judge.prefix(count))
+    chosen = set(judge.layers[:count])
+    kept = [n for n in layers if n in chosen]
+    return Guarded(judge.settings_with(kept), kept, len(layers), before, judge.prefix(count))
 
 
 def _share(layers: Sequence[Node], count: int) -> float:
@@ -113,6 +118,17 @@ class _Judge:
         self.known: dict[int, float] = {len(layers): 1.0}
         self.outputs = [v.name for v in graph.outputs if v.dtype.is_float and not v.is_const]
         self.wanted = self._run(graph) if self.outputs else []
+        self.deciding = self.samples[:1]
+
+    def sort(self) -> None:
+        """Puts those layers first that are best kept float, by the run that decides the score of int8 in all."""
+        plan = self._plan(self.graph, self.settings, self.broken)
+        points = rewrite.parameters_of(self.graph, plan, self.settings, self.statistics)
+        if self.progress is not None:
+            self.progress("look at single layers", 0, 1)
+        self.layers = float_order(
+            self.graph, self.settings, self.broken, self.layers, points, self.deciding, self.outputs, _loss
+        )
 
     def settings_with(self, kept: Sequence[Node]) -> dict[Node, Settings]:
         """Returns the settings with some layers float."""
@@ -147,19 +163,27 @@ class _Judge:
         copy, nodes, values = clone(self.graph)
         settings = {nodes[n]: s for n, s in self.settings_with(kept).items() if n in nodes}
         broken = {values[v] for v in self.broken if v in values}
-        while True:
-            plan = make_plan(copy, settings, broken)
-            unknown = {p for p in plan.points if p.name not in self.statistics}
-            if not unknown:
-                break
-            broken |= unknown
+        plan = self._plan(copy, settings, broken)
         keep = kept_float(copy, plan)
         rewrite.insert(copy, plan, settings, self.statistics)
         integerize(copy, keep)
         found = self._run(copy)
         cosines = [[_cosine(a, b) for a, b in zip(x, y, strict=True)] for x, y in zip(found, self.wanted, strict=True)]
-        quartiles: list[float] = [sorted(own)[(len(own) - 1) // 4] for own in zip(*cosines, strict=True)]
-        return min(quartiles)
+        columns = [list(column) for column in zip(*cosines, strict=True)]
+        at = (len(cosines) - 1) // 4
+        worst = min(columns, key=lambda column: sorted(column)[at])
+        if not kept:
+            self.deciding = [self.samples[sorted(range(len(worst)), key=worst.__getitem__)[at]]]
+        return float(sorted(worst)[at])
+
+    def _plan(self, graph: Graph, settings: Mapping[Node, Settings], broken: set[Value]) -> Plan:
+        """Returns a plan whose points were all observed."""
+        while True:
+            plan = make_plan(graph, settings, broken)
+            unknown = {p for p in plan.points if p.name not in self.statistics}
+            if not unknown:
+                return plan
+            broken = broken | unknown
 
     def _run(self, graph: Graph) -> list[list[np.ndarray]]:
         runner = Runner(graph, self.outputs)
@@ -170,18 +194,9 @@ class _Judge:
         return [[r[name] for name in self.outputs] for r in results]
 
 
-def clone(graph: Graph) -> tuple[Graph, dict[Node, Node], dict[Value, Value]]:
-    """Returns a copy of a graph that shares its constants and bodies, and what each node and value became."""
-    values = {v: Value(v.name, v.type) for v in graph.inputs}
-    nodes = {}
-    for node in graph.nodes:
-        results = [None if v is None else Value(v.name, v.type) for v in node.outputs]
-        values.update((v, r) for v, r in zip(node.outputs, results, strict=True) if v is not None and r is not None)
-        operands = [None if v is None else values.get(v, v) for v in node.inputs]
-        nodes[node] = Node(node.op, operands, results, node.attrs, node.name, node.subgraphs)
-    outputs = [values.get(v, v) for v in graph.outputs]
-    copy = Graph(graph.name, [values[v] for v in graph.inputs], outputs, list(nodes.values()), dict(graph._names))
-    return copy, nodes, values
+def _loss(found: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns 1 - cosine of each output."""
+    return np.array([1 - _cosine(a, b) for a, b in zip(found, wanted, strict=True)])
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -199,9 +214,10 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 def note(guarded: Guarded, least: float) -> str:
     """Returns what the guard did, for the build's notes."""
-    names = [n.name or out(n).name for n in guarded.kept]
+    names = [repr(n.name or out(n).name) for n in guarded.kept]
+    named = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     return (
-        f"{len(names)} of {guarded.layers} layers stay float32 ({names[0]!r} to {names[-1]!r}): with all in int8 an "
-        f"output had a cosine of {guarded.before:.3f} to float on calibration data, now {guarded.after:.3f}; "
-        f"min_cosine = {least:g} asks for it" + ("" if guarded.after >= least else ", as far as the cost allows")
+        f"{len(names)} of {guarded.layers} layers stay float32 ({named}): with all in int8 an output had a cosine of "
+        f"{guarded.before:.3f} to float on calibration data, now {guarded.after:.3f}; min_cosine = {least:g} asks for "
+        "it" + ("" if guarded.after >= least else ", as far as the cost allows")
     )

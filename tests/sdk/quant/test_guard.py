@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guard leaves good models alone and keeps as few first layers float as a chaotic one needs."""
+"""The guard leaves good models alone and keeps as few layers float as another needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tealight.ir.graph import Graph
 from tealight.ir.interpret import evaluate
 from tealight.quant import recipe as recipes
 from tealight.quant.apply import Data, apply
-from tealight.quant.guard import clone, protect
+from tealight.quant.guard import protect
 from tealight.quant.observers import Statistics
 from tealight.quant.recipe import Recipe, Settings
 
@@ -61,9 +61,9 @@ def test_chaotic_model_keeps_first_layers(least: float, native: None) -> None:
     if least == 0:
         assert not kept and least_cosine(graph, wanted) < 0.95
         return
-    assert 0 < len(kept) < 15 and kept == [f"layer{i}" for i in range(len(kept))]
+    assert 0 < len(kept) < 15 and "layer0" in kept  # its errors are amplified most
     assert least_cosine(graph, wanted) > 0.95  # six runs; four of them were looked at
-    assert any("stay float32 ('layer0' to" in text for _, text in applied.notes)
+    assert any("stay float32 ('layer0'," in text for _, text in applied.notes)
 
 
 def test_calm_model_is_left_alone(native: None) -> None:
@@ -85,10 +85,20 @@ def test_last_layer_alone_where_that_is_enough(native: None) -> None:
     assert found.before < 0.98 <= found.after and found.layers == 2
 
 
-def test_clone_computes_the_same_and_stands_alone() -> None:
-    graph = calm()
-    copy, nodes, _ = clone(graph)
-    assert evaluate(copy, rows(1)[0]).keys() == evaluate(graph, rows(1)[0]).keys()
-    count = len(graph.nodes)
-    copy.add("unary", [copy.outputs[0]], {"kind": "relu"})
-    assert len(graph.nodes) == count and all(a is not b for a, b in nodes.items())
+def test_a_fragile_layer_alone_where_that_is_enough(native: None) -> None:
+    """The seventh of ten layers has an output that int8 cannot hold; the six before it stay int8."""
+    b = Build()
+    b.spread = 0.2
+    x = b.input(1, 24)
+    for i in range(10):
+        x = b.dense(x, 24)
+        b.graph.nodes[-1].name = f"layer{i}"
+    b.graph.outputs = [b.dense(x, 8)]
+    spread = np.where(np.arange(24) % 2, 1.0, 3000.0).astype(np.float32)
+    layers = [n for n in b.graph.nodes if n.op == "fully_connected"]
+    layers[6].inputs[1].const[:] *= spread[:, None]
+    layers[7].inputs[1].const[:] /= spread[None, :] ** 2
+    recipe = Recipe("guarded", STATIC, methods={"equalization": False})
+    apply(b.graph, recipe, Data(rows(6)), {})
+    kept = {n.name for n in b.graph.nodes if n.op == "fully_connected"}
+    assert kept and kept <= {"layer6", "layer7"}
