@@ -21,10 +21,10 @@ _NAME = "contents"
 _MAX_LIBRARY_BYTES = 1 << 29
 #: Bytes of an archive that may be unpacked in all.
 _MAX_UNPACKED_BYTES = 1 << 30
-#: Libraries lie in lib/<abi>/ of an .apk and jni/<abi>/ of an .aar.
+#: Libraries lie in lib/<abi>/ of an .apk and jni/<abi>/ of an .aar; those that other C++ links against, in its prefab/.
 _LIBRARY = {
     Kind.APK: re.compile(r"lib/[^/]+/[^/]+\.so"),
-    Kind.AAR: re.compile(r"jni/[^/]+/[^/]+\.so"),
+    Kind.AAR: re.compile(r"(jni/[^/]+|prefab/modules/[^/]+/libs/android\.[^/]+)/[^/]+\.so"),
 }
 _ARCHIVES = {".apk": Kind.APK, ".aar": Kind.AAR}
 

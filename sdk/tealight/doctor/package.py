@@ -49,7 +49,12 @@ class Library:
     @property
     def folder_abi(self) -> str:
         """The ABI that its folder in an Android package stands for; empty elsewhere."""
-        return self.name.split("/")[-2] if self.entry is not None else ""
+        return self.name.split("/")[-2].removeprefix("android.") if self.entry is not None else ""
+
+    @property
+    def is_for_linking(self) -> bool:
+        """Whether it is the copy in an .aar that C++ code links against and no app packs."""
+        return self.entry is not None and self.name.startswith("prefab/")
 
     @property
     def is_ours(self) -> bool:

@@ -23,8 +23,8 @@ from tealight.ir.types import DType
 
 #: ABI -> e_machine of ELF, and the folders below build/ that may hold its runner, best first.
 _ABIS = {
-    "arm64-v8a": (183, ("android-arm64-v8a", "arm64")),
-    "armeabi-v7a": (40, ("android-armeabi-v7a", "armv7")),
+    "arm64-v8a": (183, ("android-arm64", "arm64")),
+    "armeabi-v7a": (40, ("android-armv7", "armv7")),
     "x86_64": (62, ("android-x86_64",)),
 }
 
@@ -123,8 +123,8 @@ def _runner(abi: str, name: str) -> pathlib.Path:
     if found is None:
         tried = " or ".join(f"build/{f.name}" for f in folders)
         raise TealightError(
-            f"phone: no {name} for {abi}, expected one in {tried}; tools/test builds those of Linux, CMake with the "
-            "NDK's toolchain file all of them, or set TEALIGHT_RUNNER"
+            f"phone: no {name} for {abi}, expected one in {tried}; tools/test builds those of Linux, the "
+            "android-* presets of native/CMakePresets.json all of them, or set TEALIGHT_RUNNER"
         )
     return found
 

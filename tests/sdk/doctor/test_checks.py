@@ -256,6 +256,17 @@ def test_an_aar(apk, arm64):
     assert any("noCompress" in text for _, text in findings(alignment, path))
 
 
+def test_the_library_that_others_link_against(apk, arm64, tmp_path):
+    flags = ["-Wl,-z,max-page-size=4096"]
+    link = library(tmp_path, *flags, compiler="aarch64-linux-gnu-gcc", strip=False).read_bytes()
+    name = "prefab/modules/tealight_jni/libs/android.arm64-v8a/libtealight_jni.so"
+    files = {MANIFEST_FILE: MANIFEST.encode(), ARM: None, "jni/arm64-v8a/libtealight_jni.so": arm64, name: link}
+    path = apk(files, name="lib.aar")
+    assert "runtime for arm64-v8a" in dict(findings(abis, path))["ok"]
+    assert {level for level, _ in findings(symbols, path)} == {"ok"}
+    assert "segments aligned to 4096" in the_problem(alignment, path)
+
+
 # ---- .xcframework ----
 
 

@@ -78,12 +78,12 @@ def _packed_model(model: Model, package: Package) -> Finding:
         return warning(
             _NAME, model.name,
             "compressed: it must be unpacked before use, expected a stored asset that is mapped; "
-            'set androidResources { noCompress += "tea" }',
+            'set androidResources { noCompress += "tea" }, or open it with AssetModels.loadThroughCache',
         )  # fmt: skip
     if model.entry.offset % ALIGN:
         return warning(
             _NAME, model.name,
             f"at byte {model.entry.offset} of the package: it is copied to memory when opened, expected a multiple of "
-            f"{ALIGN} to be mapped; run zipalign -P 16 {ALIGN}",
+            f"{ALIGN} to be mapped; open it with AssetModels.loadThroughCache, or run zipalign -P 16 {ALIGN}",
         )  # fmt: skip
     return ok(_NAME, model.name, f"stored, at a multiple of {PAGE if model.entry.offset % PAGE == 0 else ALIGN}")

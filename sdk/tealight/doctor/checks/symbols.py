@@ -19,7 +19,8 @@ def check(package: Package) -> Iterator[Finding]:
     for library in package.libraries:
         if library.is_ours:
             yield _exports(library)
-            yield _tables(library)
+            if not library.is_for_linking:  # Gradle keeps symbols there
+                yield _tables(library)
 
 
 def _exports(library: Library) -> Finding:
