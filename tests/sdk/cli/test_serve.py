@@ -21,7 +21,10 @@ def test_it_serves_until_it_is_interrupted(how, tmp_path, native, capsys):
     assert cli.main(["build", str(negation(tmp_path / "n.onnx", 2, 3))]) == 0
     command = [sys.executable, "-m", "tealight.cli", "serve", "--json", "--port", "0", str(tmp_path / "n.tea")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as p:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    ) as p:  # fmt: skip
         try:
             url = json.loads(p.stdout.readline())["url"]
             with urllib.request.urlopen(url, timeout=20) as answer:

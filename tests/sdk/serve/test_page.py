@@ -20,7 +20,7 @@ import tealight
 from tealight.serve.jobs import devices_here
 from tealight.serve.server import Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serve_page")]  # one Chromium for all
 WORDS = "Down Go Left No Off On Right Stop Up Yes Silence Unknown".split()
 
 
