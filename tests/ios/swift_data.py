@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 from typing import Any
 
 import numpy as np
-from models.recordings import record_all
+from models.recordings import RECORDED, record_all
 from PIL import Image
 
 import tealight
@@ -30,6 +31,8 @@ IMAGES: dict[str, dict[str, Any]] = {
 def write(assets: pathlib.Path, folder: pathlib.Path) -> None:
     """Fills the folder."""
     record_all(folder, assets)
+    for name, file in (("classification", "kitten_224"), ("faces", "img13_320x240")):
+        shutil.copy(assets / RECORDED[name][0] / "inputs" / f"{file}.u8.npy", folder / name / "pixels0.npy")
     data = (folder / "open_batch" / "model.tea").read_bytes()
     (folder / "truncated.tea").write_bytes(data[: len(data) // 2])
     for name, image in IMAGES.items():

@@ -1,86 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Swift package on Linux, against the native library of this tree: built once, tested with real models."""
+"""The Swift package on Linux, against the native library of this tree, with real models."""
 
 from __future__ import annotations
 
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
 
 import pytest
-
-from ios import swift_data
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SOURCES = ROOT / "ios" / "Sources" / "Tealight"
-HEADER = ROOT / "native" / "include" / "tealight.h"
-LIBRARY = ROOT / "build" / "host"
-SANITIZED = ROOT / "build" / "asan"
-SCRATCH = ROOT / "build" / "ios"
-PROBE = SCRATCH / "release" / "probe"
-#: Where a toolchain may lie that is not on PATH.
-TOOLCHAIN = pathlib.Path("/opt/swift/usr/bin")
-
-#: Tests that share the build folder.
-built = [pytest.mark.slow, pytest.mark.xdist_group("swift")]
-
-
-@pytest.fixture(scope="session")
-def environment() -> dict[str, str]:
-    """The environment with Swift on PATH."""
-    variables = dict(os.environ)
-    if shutil.which("swift") is None and (TOOLCHAIN / "swift").exists():
-        variables["PATH"] = f"{variables['PATH']}{os.pathsep}{TOOLCHAIN}"
-    if shutil.which("swift", path=variables["PATH"]) is None:
-        pytest.skip("swift: not on PATH; install Swift 6.1 or newer from swift.org to test the iOS package")
-    if not (LIBRARY / "libtealight.so").exists():
-        pytest.skip("build/host/libtealight.so is not built; tools/test builds it")
-    return variables
-
-
-def run(environment: dict[str, str], *command: object, timeout: float = 600) -> str:
-    """Runs a command; returns what it printed."""
-    words = [str(word) for word in command]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
-    text = done.stdout + done.stderr
-    assert done.returncode == 0, f"{' '.join(words)}: {text[-6000:]}"
-    return text
-
-
-@pytest.fixture(scope="session")
-def package(environment) -> list[str]:
-    """Builds the package and its tests; returns the options that name the build."""
-    options = ["-c", "release", "--package-path", "ios", "--scratch-path", str(SCRATCH)]
-    options += ["-Xlinker", f"-L{LIBRARY}", "-Xlinker", f"-rpath={LIBRARY}", "-Xswiftc", "-warnings-as-errors"]
-    run(environment, "swift", "build", "--build-tests", *options)
-    return options
-
-
-@pytest.fixture(scope="session")
-def data(assets, native, tmp_path_factory) -> pathlib.Path:
-    """The folder that swift_data describes."""
-    folder = tmp_path_factory.mktemp("swift")
-    swift_data.write(assets, folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def sanitized(environment, package) -> dict[str, str]:
-    """An environment in which the probe uses the library that AddressSanitizer and its leak checker watch."""
-    if not (SANITIZED / "libtealight.so").exists():
-        pytest.skip("build/asan/libtealight.so is not built; tools/test builds it")
-    libraries = [run(environment, "gcc", f"-print-file-name=lib{name}.so").strip() for name in ("asan", "ubsan")]
-    return {**environment, "LD_PRELOAD": " ".join(libraries), "LD_LIBRARY_PATH": str(SANITIZED)}
+from ios.swift_build import HEADER, PACKAGE, PROBE, ROOT, built, run
 
 
 @pytest.mark.parametrize(
     ("file", "kind", "prefix"), [("TealightError", "Code", "TL_ERROR_"), ("DataType", "DataType", "TL_DTYPE_")]
 )
 def test_codes_are_those_of_the_header(file, kind, prefix):
-    swift = (SOURCES / f"{file}.swift").read_text()
+    swift = (PACKAGE / "Sources" / "Tealight" / f"{file}.swift").read_text()
     names = set(re.findall(rf"\b{prefix}(\w+) = \d+", HEADER.read_text())) - {"NONE"}
     if kind == "DataType":
         found = set(re.findall(rf"static let (\w+) = DataType\({prefix}\w+\)", swift))
@@ -118,7 +55,7 @@ class TestPackage:
         source = ROOT / "tests" / "models" / "count_allocations.c"
         run(environment, "gcc", "-O2", "-shared", "-fPIC", "-o", counter, source)
         variables = {**environment, "LD_PRELOAD": str(counter)}
-        for name in ("classification", "classification_int8", "detection"):
+        for name in ("classification", "detection", "word"):
             calls = json.loads(run(variables, PROBE, "allocations", data / name / "model.tea"))
             assert calls["control"] == 1
             assert calls["runs"] == 0, name
@@ -132,3 +69,10 @@ class TestPackage:
             if quotients[-1] <= 1.03:
                 break
         assert min(quotients) <= 1.03, quotients
+
+
+def test_sources_are_formatted(environment):
+    if shutil.which("swift-format", path=environment["PATH"]) is None:
+        pytest.skip("swift-format: not on PATH; it comes with Swift 6")
+    folders = [PACKAGE, ROOT / "tests" / "ios"]
+    run(environment, "swift-format", "lint", "--strict", "-r", *folders, "--configuration", PACKAGE / ".swift-format")

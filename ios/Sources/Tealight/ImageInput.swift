@@ -103,7 +103,9 @@ extension Float: ImageScalar {
 }
 #if !((os(macOS) || targetEnvironment(macCatalyst)) && arch(x86_64))
 extension Float16: ImageScalar {
-  public static func make(pixel: UInt8, mean: Float, scale: Float) -> Float16 { Float16((Float(pixel) - mean) * scale) }
+  public static func make(pixel: UInt8, mean: Float, scale: Float) -> Float16 {
+    Float16((Float(pixel) - mean) * scale)
+  }
 }
 #endif
 extension UInt8: ImageScalar {

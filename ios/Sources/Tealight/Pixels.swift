@@ -43,7 +43,8 @@ public struct Pixels {
     let (skipped, overflow) = bytesPerRow.multipliedReportingOverflow(by: height - 1)
     guard bytesPerRow >= row, !overflow, bytes.count - row >= skipped else {
       throw TealightError(
-        .wrongShape, "picture: \(bytes.count) bytes with rows of \(bytesPerRow), expected them to hold \(width)x\(height) "
+        .wrongShape,
+        "picture: \(bytes.count) bytes with rows of \(bytesPerRow), expected them to hold \(width)x\(height) "
           + "pixels of \(format.bytesPerPixel) bytes")
     }
   }
@@ -94,7 +95,8 @@ private struct Axis {
 
   /// Sums source elements, `stride` apart, for each target position, `channels` neighbours at a time.
   func apply(
-    _ source: UnsafePointer<UInt8>, stride: Int, channels: Int, to target: UnsafeMutablePointer<UInt8>, targetStride: Int
+    _ source: UnsafePointer<UInt8>, stride: Int, channels: Int, to target: UnsafeMutablePointer<UInt8>,
+    targetStride: Int
   ) {
     weights.withUnsafeBufferPointer { weights in
       for i in starts.indices {
@@ -123,7 +125,8 @@ func resize(_ pixels: Pixels, width: Int, height: Int, isGray: Bool) -> [UInt8] 
   narrow.withUnsafeMutableBufferPointer { narrow in
     for y in 0..<pixels.height {
       pixels.copyRow(y, isGray: isGray, to: &row)
-      across.apply(row, stride: channels, channels: channels, to: narrow.baseAddress! + y * length, targetStride: channels)
+      across.apply(
+        row, stride: channels, channels: channels, to: narrow.baseAddress! + y * length, targetStride: channels)
     }
   }
   var result = [UInt8](repeating: 0, count: height * length)

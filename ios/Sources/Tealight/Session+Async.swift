@@ -14,6 +14,7 @@ extension Session {
   }
 
   /// Binds the inputs, runs, and returns copies of all outputs.
+  @discardableResult
   public func run(
     _ inputs: [String: any TensorConvertible], deadline: Duration? = nil
   ) async throws(TealightError) -> Outputs {

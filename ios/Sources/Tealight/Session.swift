@@ -82,7 +82,8 @@ public final class Session: @unchecked Sendable {
     defer { lock.unlock() }
     guard !isClosed, let handle else { throw Session.closed }
     guard !isInUse else {
-      throw TealightError(.busy, "session: in use by another call, expected one call at a time; make a session for each")
+      throw TealightError(
+        .busy, "session: in use by another call, expected one call at a time; make a session for each")
     }
     isInUse = true
     return handle
@@ -225,6 +226,7 @@ public final class Session: @unchecked Sendable {
   }
 
   /// Binds the inputs, runs, and returns copies of all outputs.
+  @discardableResult
   public func run(
     _ inputs: [String: any TensorConvertible], deadline: Duration? = nil
   ) throws(TealightError) -> Outputs {

@@ -74,6 +74,7 @@ extension TealightError.Code: CustomStringConvertible {
   /// The runtime's name, such as "WRONG_SHAPE".
   public var description: String {
     if self == .closed { return "CLOSED" }
-    return tl_status_name(tl_status(rawValue: .init(bitPattern: rawValue))).map { String(cString: $0) } ?? "code \(rawValue)"
+    return tl_status_name(tl_status(rawValue: .init(bitPattern: rawValue))).map { String(cString: $0) }
+      ?? "code \(rawValue)"
   }
 }

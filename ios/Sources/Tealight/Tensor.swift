@@ -156,7 +156,8 @@ public struct AnyTensor: TensorConvertible {
     for dim in shape {
       let (product, overflow) = count.multipliedReportingOverflow(by: dim)
       guard dim >= 0, !overflow else {
-        throw TealightError(.wrongShape, "tensor: shape \(shape), expected dims that are not negative and fit in memory")
+        throw TealightError(
+          .wrongShape, "tensor: shape \(shape), expected dims that are not negative and fit in memory")
       }
       count = product
     }

@@ -51,7 +51,9 @@ struct Cost {
     }
     precondition(sums[0] == sums[1])
     let quotients = zip(times[0], times[1]).map { $1 / $0 }
-    print(#"{"c_ms": \#(median(times[0])), "swift_ms": \#(median(times[1])), "quotient": \#(median(quotients)), "runs": \#(quotients.count)}"#)
+    print(
+      #"{"c_ms": \#(median(times[0])), "swift_ms": \#(median(times[1])), "quotient": \#(median(quotients)), "runs": \#(quotients.count)}"#
+    )
   }
 
   func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }

@@ -18,7 +18,9 @@ final class Slots: @unchecked Sendable {
   }
 
   func count(_ what: String) { lock.withLock { counts[what, default: 0] += 1 } }
-  var report: String { lock.withLock { counts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ") } }
+  var report: String {
+    lock.withLock { counts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ") }
+  }
 }
 
 /// A model with one input and the bits of its answer.
@@ -76,7 +78,8 @@ struct Stress {
       switch act {
       case 0..<40: try check(await session.run([subject.input: subject.tensor]), subject)
       case 40..<50: try blocking(session, subject)
-      case 50..<60: try check(await session.run([subject.input: subject.tensor], deadline: .microseconds(microseconds)), subject)
+      case 50..<60:
+        try check(await session.run([subject.input: subject.tensor], deadline: .microseconds(microseconds)), subject)
       case 60..<75:
         let task = Task { try await session.run([subject.input: subject.tensor]) }
         try await Task.sleep(for: .microseconds(microseconds))

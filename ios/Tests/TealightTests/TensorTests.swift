@@ -68,7 +68,8 @@ struct TensorTests {
     do {
       let inside = UnsafeMutableRawBufferPointer(rebasing: memory[8..<24])
       var tensor = try Tensor<Float>(bytesNoCopy: inside, shape: [4]) { released.increment() }
-      #expect(tensor.withUnsafeBufferPointer { UnsafeRawPointer($0.baseAddress) } == UnsafeRawPointer(inside.baseAddress))
+      #expect(
+        tensor.withUnsafeBufferPointer { UnsafeRawPointer($0.baseAddress) } == UnsafeRawPointer(inside.baseAddress))
       tensor.withUnsafeMutableBufferPointer { $0[0] = 1 }  // writes to a copy: the memory is somebody else's
       #expect(memory.allSatisfy { $0 == 0 })
       #expect(released.value == 1)
