@@ -28,6 +28,9 @@ Progress = Callable[[str, int, int], None]
 
 #: Samples of one task of a cluster.
 PART = 32
+#: Runs whose median is a model's time; small sets are run again for it, for so many nanoseconds at most.
+LEAST_TIMES = 9
+MOST_NS = 1_000_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,8 +152,9 @@ def _measure_part(
     judge_index = next((i for i, c in enumerate(contenders) if c.options is None), -1)
     try:
         sessions.extend(c.open() for c in contenders)
+        last: Sample | None = None
         for k, sample in enumerate(samples, start):
-            judge = None
+            judge, last = None, sample
             for i in sorted(range(len(sessions)), key=lambda i: i != judge_index):
                 records, times = parts[i]
                 try:
@@ -160,10 +164,22 @@ def _measure_part(
                 except TealightError as e:
                     where = f"sample {k}, {contenders[i].name} on {contenders[i].engine}"
                     raise type(e)(f"{where}: {e}", node=e.node, op=e.op) from e
+        if last is not None:
+            _time_again(contenders, sessions, last, [times for _, times in parts])
     finally:
         for session in sessions:
             session.close()
     return parts
+
+
+def _time_again(
+    contenders: Sequence[Contender], sessions: Sequence[Any], sample: Sample, times: Sequence[list[int]]
+) -> None:
+    """Runs a sample until each model has its LEAST_TIMES: the first run, which reads the file, shall not decide."""
+    for _ in range(LEAST_TIMES - 1):
+        for contender, session, own in zip(contenders, sessions, times, strict=True):
+            if contender.timed and len(own) < LEAST_TIMES and sum(own) < MOST_NS:
+                run_sample(session, sample.inputs, own)
 
 
 def run_sample(session: Any, inputs: Mapping[str, np.ndarray], times: list[int] | None = None) -> dict[str, np.ndarray]:

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from sdk.evaluation.linear_model import labelled, linear
 
 import tealight
+from tealight.data.samples import open_samples
+from tealight.emulator.types import TensorInfo
 from tealight.errors import TealightError
+from tealight.evaluation import runner
+from tealight.evaluation.metrics import metric_of
 from tealight.evaluation.runner import run_sample
 from tealight.evaluation.source import SourceSession
 
@@ -71,3 +77,36 @@ def test_errors_name_sample_and_model(model):
     ):
         with pytest.raises(TealightError, match=text):
             tealight.evaluate(**{"models": model, "data": list(x), "labels": y, **wrong})
+
+
+class Engine(runner.Contender):
+    """A session that needs `first` seconds for its first run and none for others."""
+
+    def open(self):
+        return self
+
+    @property
+    def inputs(self):
+        return [TensorInfo("x", np.dtype(np.float32), (1, 6))]
+
+    def run(self, feeds):
+        self.options["runs"].append(1)
+        time.sleep(self.options["first"] if len(self.options["runs"]) == 1 else 0)
+        return {"y": np.eye(4, dtype=np.float32)[:1]}
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("samples", "first", "timed", "runs"),
+    [(1, 0.02, True, 9), (4, 0.02, True, 9), (20, 0.02, True, 20), (1, 0.02, False, 1), (1, 0.3, True, 1)],
+)
+def test_small_sets_are_timed_again_but_not_for_long(samples, first, timed, runs, monkeypatch):
+    monkeypatch.setattr(runner, "MOST_NS", 200_000_000)
+    log = {"first": first, "runs": []}
+    engine = Engine("m", "float32", "native", None, None, log, timed)
+    data = open_samples([np.ones((1, 6), np.float32)] * samples, engine.inputs, labels=[0] * samples)
+    (result,) = runner.measure([engine], data, metric_of("top1"))
+    assert len(log["runs"]) == runs and result.samples == samples
+    assert result.median_ns is None if not timed else (result.median_ns > 1e7) == (runs == 1)
