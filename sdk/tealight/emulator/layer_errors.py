@@ -196,7 +196,7 @@ class _Layers:
         x = values[self._matches[t]]
         if t in self.scales and x.dtype.kind == "f":
             return self.scales[t].integers(x).reshape(x.shape)
-        return np.ascontiguousarray(x, self.program.tensors[t].dtype.numpy)
+        return np.asarray(x, self.program.tensors[t].dtype.numpy, order="C")
 
     def fed(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Returns the inputs of the program."""

@@ -63,7 +63,7 @@ class DequantizedConstant:
 
         The scales follow their elements: the dim along which they vary afterwards becomes the axis.
         """
-        integers = np.ascontiguousarray(change(self.integers))
+        integers = np.asarray(change(self.integers), order="C")
         if self.scale.size == 1:
             return dataclasses.replace(self, integers=integers, axis=0, block_size=0, **self._single())
         number = np.arange(self.scale.size).reshape(self.scale.shape)

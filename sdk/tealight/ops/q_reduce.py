@@ -10,6 +10,7 @@ import numpy as np
 from tealight.ir.types import DType, TensorType
 from tealight.ops._quantized import case_int8, check_int8, check_output, requantize
 from tealight.ops._registry import Case, OpDef, register
+from tealight.ops._window import fresh_dim
 from tealight.ops.reduce import normal_axes
 from tealight.quant import numerics
 
@@ -47,7 +48,7 @@ class QReduce(OpDef):
         elif axes.const is None:
             if not attrs["keepdims"]:
                 raise self.error("axes", found="computed at run time", expected="constant axes, or keepdims")
-            return TensorType(x.dtype, tuple(f"?reduced{i}" for i in range(x.rank)))
+            return TensorType(x.dtype, tuple(fresh_dim() for _ in range(x.rank)))
         else:
             chosen = normal_axes(axes.const.reshape(-1), x.rank)
         if chosen is None:

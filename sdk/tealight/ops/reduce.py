@@ -9,6 +9,7 @@ import numpy as np
 
 from tealight.ir.types import DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
+from tealight.ops._window import fresh_dim
 
 KINDS = (
     "sum", "mean", "max", "min", "prod", "l1", "l2", "sum_square", "log_sum", "log_sum_exp", "any", "all"
@@ -61,7 +62,7 @@ class Reduce(OpDef):
         elif axes.const is None:
             if not attrs["keepdims"]:
                 raise self.error("axes", found="computed at run time", expected="constant axes, or keepdims")
-            return TensorType(x.dtype, tuple(f"?reduced{i}" for i in range(x.rank)))
+            return TensorType(x.dtype, tuple(fresh_dim() for _ in range(x.rank)))
         else:
             chosen = normal_axes(axes.const.reshape(-1), x.rank)
         if chosen is None:

@@ -4,11 +4,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from tealight.ir.types import Dim, TensorType
 from tealight.ops._registry import Case, OpDef, register
+from tealight.ops._window import derived_dim, fresh_dim
+
+
+def _sorted(dims: Iterable[Dim]) -> list[Dim]:
+    return sorted(dims, key=str)
 
 
 @register
@@ -27,7 +33,7 @@ class Reshape(OpDef):
         if shape.const is None:
             if not isinstance(shape.shape[0], int):
                 raise self.error("shape", found=f"{shape.shape[0]} elements", expected="a known number of them")
-            return TensorType(x.dtype, tuple(f"?reshape{i}" for i in range(shape.shape[0])))
+            return TensorType(x.dtype, tuple(fresh_dim() for _ in range(shape.shape[0])))
         wanted = [int(d) for d in shape.const]
         dims: list[Dim] = [self._copied(x, i) if d == 0 and not allow_zero else d for i, d in enumerate(wanted)]
         if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
@@ -48,7 +54,7 @@ class Reshape(OpDef):
         left = list(x.shape)
         for d in [d for d in others if isinstance(d, str)]:
             if d not in left:
-                return "?reshape"
+                return derived_dim("rest", *_sorted(x.shape), "/", *_sorted(others))
             left.remove(d)
         numbers = math.prod(d for d in left if isinstance(d, int))
         symbols = [d for d in left if isinstance(d, str)]
@@ -57,7 +63,9 @@ class Reshape(OpDef):
             if by == 0 or numbers % by:
                 raise self.error("shape", found=f"{wanted} for {x}", expected="a shape of as many elements")
             return numbers // by
-        return symbols[0] if len(symbols) == 1 and numbers == by else "?reshape"
+        if len(symbols) == 1 and numbers == by:
+            return symbols[0]
+        return derived_dim("rest", *_sorted(symbols), numbers, "/", by)
 
     def reference(self, x: np.ndarray, shape: np.ndarray, *, allow_zero: bool) -> np.ndarray:
         """Computes y."""

@@ -51,8 +51,7 @@ def _key(value: Value | None, digests: dict[Value, Hashable]) -> Hashable:
     if value.const is None:
         return id(value)
     if value not in digests:
-        data = np.ascontiguousarray(value.const)
-        digests[value] = (value.dtype, data.shape, hashlib.sha256(data.tobytes()).digest())
+        digests[value] = (value.dtype, value.const.shape, hashlib.sha256(value.const.tobytes()).digest())
     return digests[value]
 
 

@@ -20,6 +20,18 @@ def test_keeps_nodes_that_differ_in_one_attribute():
     assert len(b.run(merge_common_subexpressions, outputs=[y])) == 3
 
 
+def test_keeps_a_scalar_and_a_vector_of_one_apart():
+    b = Build()
+    x = b.input(3)
+    y = b(
+        "concat",
+        b("gather", x, b.ints(1), axis=0),
+        b("reshape", b("gather", x, b.const(1, "int64"), axis=0), b.ints(1)),
+        axis=0,
+    )
+    assert len(b.run(merge_common_subexpressions, outputs=[y])) == 4
+
+
 def test_keeps_two_outputs_apart():
     b = Build()
     x = b.input(3)
