@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from tealight.bundle import reader
+from tealight.bundle import golden, reader
 from tealight.data import inputs
 from tealight.emulator import devices
 from tealight.emulator.session import Session
@@ -47,6 +47,7 @@ class Model:
         inputs: What it takes.
         images: Which of them are pictures, and how.
         labels: Texts of classes by output.
+        examples: Its golden data.
     """
 
     def __init__(self, path: str) -> None:
@@ -59,6 +60,7 @@ class Model:
         with Session(path) as session:
             self.inputs: list[TensorInfo] = session.inputs
             self.memory = session.memory
+        self.examples = golden.samples(bundle)  # after the runtime has checked them
 
     @property
     def is_current(self) -> bool:
@@ -82,7 +84,18 @@ class Model:
             "inputs": [{"name": i.name, **self._wants(i)} for i in self.inputs],
             "outputs": first.outputs,
             "labels": bool(self.labels),
+            "examples": len(self.examples),
         }
+
+    def example(self, index: int | None) -> dict[str, np.ndarray]:
+        """Returns the inputs of a golden sample; none without an index."""
+        if index is None:
+            return {}
+        if not 0 <= index < len(self.examples):
+            raise TealightError(
+                f"example {index}: not in {self.summary.file!r}, expected 0 to {len(self.examples) - 1}"
+            )
+        return self.examples[index].inputs
 
     def _wants(self, info: TensorInfo) -> dict[str, Any]:
         image = next((i for i in self.images if i["input"] == info.name), None)
@@ -297,7 +310,7 @@ class Worker:
             self.model = Model(self.model.path)
         model = self.model
         job.stage = "reading the input"
-        feeds = upload.load(request.files, model.inputs, model.images)
+        feeds = model.example(request.example) or upload.load(request.files, model.inputs, model.images)
         sounds = [bytes(f.getbuffer()) for f in request.files if f.name.lower().endswith(".wav")]
         given = set(feeds)
         if request.fill:
@@ -327,6 +340,7 @@ class Worker:
             "boxes": self._boxes(feeds, outputs),
             "digest": views.digest(outputs),
             "model": model.describe(),
+            "differs": None if request.example is None else model.examples[request.example].differing(outputs),
         }
         job.outputs = outputs
 

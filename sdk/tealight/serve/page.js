@@ -12,6 +12,8 @@ const state = {
   files: [], // {file, input}: input is a name, or null where the server decides
   job: null, // id of the run in progress
   turn: 0, // of the newest run; an older one that comes back late is dropped
+  fill: false, // whether random numbers are what is missing
+  example: null, // which of the bundle's own is shown, instead of files
   done: null, // id of the run that is shown
   bits: new Map(), // what was fed -> {device: digest of the outputs}
   picture: null, // object URL of the picture that is shown
@@ -92,6 +94,7 @@ function forget() {
   state.turn += 1;
   if (state.job) stop();
   state.files = [];
+  state.example = null;
   state.done = null;
   $("scene").replaceChildren();
   $("answer").replaceChildren();
@@ -119,6 +122,9 @@ function list() {
     }),
   );
   const rest = several && state.files.length > 0 && open().length > 0;
+  const examples = model().examples;
+  show("example", examples > 0);
+  $("example").textContent = examples > 1 && state.example !== null ? "Try its next example" : "Try its own example";
   $("random").textContent = rest ? "Fill the rest with random numbers" : "Try random numbers";
   $("random").classList.toggle("main", rest);
   $("in-note").textContent = rest ? `Still open: ${open().map((i) => i.name).join(", ")}.` : "";
@@ -134,6 +140,7 @@ function take(dropped) {
     return;
   }
   if (!open().length || files.some((f) => ending(f.name) === "npz")) state.files = [];
+  state.example = null;
   for (const file of files) {
     if (ending(file.name) === "npz") { state.files = [{ file, input: null }]; break; }
     const kind = isPicture(file) ? "picture" : ending(file.name) === "wav" ? "sound" : "array";
@@ -148,13 +155,13 @@ function take(dropped) {
 
 function request(fill) {
   const files = state.files.map((f) => ({ name: f.file.name, input: f.input, size: f.file.size }));
-  const header = new TextEncoder().encode(JSON.stringify({ model: Number($("model").value), device: device().name, fill, files }));
+  const header = new TextEncoder().encode(JSON.stringify({ model: Number($("model").value), device: device().name, fill, example: state.example, files }));
   const length = new DataView(new ArrayBuffer(4));
   length.setUint32(0, header.length, true);
   return new Blob([length, header, ...state.files.map((f) => f.file)]);
 }
 
-const fed = (fill) => [$("model").value, fill, ...state.files.map((f) => [f.file.name, f.file.size, f.file.lastModified])].join("|");
+const fed = (fill) => [$("model").value, fill, state.example, ...state.files.map((f) => [f.file.name, f.file.size, f.file.lastModified])].join("|");
 
 async function run(fill) {
   if (state.job) await stop();
@@ -399,6 +406,7 @@ function chips(result) {
   for (const [name, digest] of Object.entries(known)) {
     if (name !== result.device) items.push(digest === result.digest ? chip("bits", `the same as on ${name} ✓`, "same") : chip("bits", `not those of ${name}`, "other"));
   }
+  if (result.differs) items.push(result.differs.length ? chip("differs from when it was built:", result.differs.join(", "), "other") : chip("bits", "as when it was built ✓", "same"));
   state.bits.set(key, { ...known, [result.device]: result.digest });
   return make("ul", { className: "chips" }, ...items);
 }
@@ -464,8 +472,15 @@ function listen() {
   $("pick").addEventListener("change", () => { take($("pick").files); $("pick").value = ""; });
   $("random").addEventListener("click", () => {
     if (!open().length) state.files = [];
+    state.example = null;
     list();
     run(true);
+  });
+  $("example").addEventListener("click", () => {
+    state.files = [];
+    state.example = state.example === null ? 0 : (state.example + 1) % model().examples;
+    list();
+    run(false);
   });
   $("rerun").addEventListener("click", () => run(state.fill));
   $("cancel").addEventListener("click", () => { if (state.job) ask(`/api/jobs/${state.job}/cancel`, { method: "POST" }).catch(() => null); });

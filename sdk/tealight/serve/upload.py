@@ -2,7 +2,8 @@
 """Bytes that anybody may have sent -> inputs of a model, or an error that says what is wrong with them.
 
 Body of a request: uint32 (little-endian) length of a JSON header, the header, then the bytes of file after file.
-Header: {"model": index, "device": name, "fill": bool, "files": [{"name": text, "input": text or null, "size": bytes}]}.
+Header: {"model": index, "device": name, "fill": bool, "example": index or null,
+"files": [{"name": text, "input": text or null, "size": bytes}]}.
 What a file claims of its own size is checked before anything is allocated for it.
 """
 
@@ -49,12 +50,21 @@ class Upload(io.BytesIO):
 
 @dataclasses.dataclass
 class Request:
-    """One wish to run a model; fill: missing inputs are seeded random numbers."""
+    """One wish to run a model.
+
+    Attributes:
+        model: Which one.
+        device: Where.
+        fill: Whether missing inputs are seeded random numbers.
+        example: Which of the bundle's golden samples is the input; None: the files are.
+        files: What was dropped.
+    """
 
     model: int
     device: str
-    fill: bool
-    files: list[Upload]
+    fill: bool = False
+    example: int | None = None
+    files: list[Upload] = dataclasses.field(default_factory=list)
 
 
 def parse(body: bytes) -> Request:
@@ -71,10 +81,11 @@ def parse(body: bytes) -> Request:
     try:
         header = json.loads(body[4 : 4 + length])
         listed = [(str(f["name"]), f.get("input"), f["size"]) for f in header["files"]]
-        request = Request(header["model"], header["device"], bool(header.get("fill")), [])
+        request = Request(header["model"], header["device"], bool(header.get("fill")), header.get("example"))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
         raise TealightError(f"request: {type(e).__name__} in its header, expected model, device and files") from e
-    if type(request.model) is not int or not isinstance(request.device, str) or len(listed) > MAX_FILES:
+    numbers = type(request.model) is int and (request.example is None or type(request.example) is int)
+    if not numbers or not isinstance(request.device, str) or len(listed) > MAX_FILES:
         raise TealightError(f"request: a header of wrong types, expected a model's index and up to {MAX_FILES} files")
     at = 4 + length
     for name, target, size in listed:

@@ -99,10 +99,10 @@ class Client:
         return self.wait(job["id"])
 
 
-def message(model: int, *files: tuple[str, str | None, bytes], device: str = "host", fill: bool = False) -> bytes:
+def message(model: int, *files: tuple[str, str | None, bytes], device: str = "host", **more: Any) -> bytes:
     """Returns the body of a request."""
     listed = [{"name": n, "input": i, "size": len(data)} for n, i, data in files]
-    header = json.dumps({"model": model, "device": device, "fill": fill, "files": listed}).encode()
+    header = json.dumps({"model": model, "device": device, "files": listed, **more}).encode()
     return struct.pack("<I", len(header)) + header + b"".join(data for _, _, data in files)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import pathlib
 import shutil
 import threading
 import time
@@ -15,6 +16,7 @@ from PIL import Image
 from sdk.serve.client import endless, npy
 
 import tealight
+from tealight.bundle import golden, reader
 from tealight.emulator import devices
 from tealight.errors import TealightError
 from tealight.serve import jobs
@@ -109,19 +111,35 @@ def test_closing_cancels_what_runs(start, bundles):
 
 
 def test_a_stopped_job_never_begins():
-    job = jobs.Job(jobs.upload.Request(0, "host", False, []))
+    job = jobs.Job(jobs.upload.Request(0, "host"))
     job.stop("cancelled")
     assert not job.begin() and job.state == "cancelled"
 
 
 def test_stopping_between_begin_and_the_run_is_noticed():
-    job = jobs.Job(jobs.upload.Request(0, "host", False, []))
+    job = jobs.Job(jobs.upload.Request(0, "host"))
     assert job.begin()
     job.stop("cancelled")
     with pytest.raises(TealightError), job.stoppable(lambda: None):
         pytest.fail("ran")
     job.finish("stopped")
     assert job.state == "cancelled" and not job.error
+
+
+def test_an_example_of_the_bundle_gives_what_it_gave(start, bundles, tmp_path):
+    x = [np.random.default_rng(i).standard_normal((1, 3, 8, 12)).astype(np.float32) for i in range(2)]
+    source = str(pathlib.Path(bundles[0]).with_name("c.onnx"))
+    tealight.build(source, tmp_path / "g.tea", golden=[{"x": a} for a in x])
+    client = start(bundles=[str(tmp_path / "g.tea")])
+    assert client.ask("GET", "/api/models")[1]["models"][0]["examples"] == 2
+    for i in range(2):
+        job = client.run(0, example=i)
+        assert job["state"] == "done" and job["result"]["differs"] == []
+        assert job["result"]["inputs"][0]["max"] == x[i].max()
+    for i in (2, -1):
+        assert "expected 0 to 1" in client.run(0, example=i)["error"]
+    sample = golden.samples(reader.read_bundle(tmp_path / "g.tea"))[0]
+    assert sample.differing({"y": np.zeros(3, np.float32)}) == ["y"]
 
 
 def test_a_fault_of_ours_is_an_error_and_the_worker_goes_on(client, monkeypatch, capsys):

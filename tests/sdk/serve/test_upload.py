@@ -47,7 +47,8 @@ GOOD = {"model": 0, "device": "host", "files": []}
     [
         b"", b"abc", struct.pack("<I", 1 << 31) + b"{}", struct.pack("<I", 100) + b"{}", body(b"no json"),
         body(b"[" * 60000), body([1]), body({}), body({**GOOD, "model": True}), body({**GOOD, "model": "0"}),
-        body({**GOOD, "device": 3}), body({**GOOD, "files": [3]}), body({**GOOD, "files": 3}), body(GOOD, b"more"),
+        body({**GOOD, "device": 3}), body({**GOOD, "example": "0"}),
+        body({**GOOD, "files": [3]}), body({**GOOD, "files": 3}), body(GOOD, b"more"),
         body({**GOOD, "files": [{"name": "a", "size": 5}]}, b"1234"),
         body({**GOOD, "files": [{"name": "a", "size": -1}]}),
         body({**GOOD, "files": [{"name": "a", "size": 1.0}]}, b"1"),
