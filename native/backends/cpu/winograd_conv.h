@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // conv2d by Winograd's F(m x m, 3 x 3): the output is cut into m x m tiles; a block of tiles is transformed, multiplied
-// with the transformed weights (layout winograd_n16) position by position, and transformed back, all in the thread's
-// scratch. For 3x3 kernels with stride, dilation and group 1.
+// with the transformed weights position by position, and transformed back, all in the thread's scratch. float32 weights
+// come transformed (layout winograd_n16), stored ones are decoded and transformed first, into the shared scratch. For
+// 3x3 kernels with stride, dilation and group 1.
 #ifndef TEALIGHT_BACKENDS_CPU_WINOGRAD_CONV_H_
 #define TEALIGHT_BACKENDS_CPU_WINOGRAD_CONV_H_
 
 #include "backends/cpu/activation.h"
-#include "backends/cpu/gemm_grid.h"
+#include "backends/cpu/stored_weights.h"
 #include "kernels/winograd/winograd.h"
-#include "runtime/op.h"
 
 namespace tealight {
 
@@ -20,10 +20,15 @@ struct WinogradPlan {
   size_t tiles, blocks, block_tiles;
   size_t h, w, c, oh, ow, oc, top, left;
   size_t step;  // columns multiplied at a time
+
+  /// Elements of the shared scratch: zeros for what lies outside of the image, then stored weights transformed.
+  size_t zero_elems() const { return CeilDiv(c, 16) * 16; }
+  size_t panels() const { return CeilDiv(oc, kGemmPanel); }
+  size_t position_elems() const { return panels() * kGemmPanel * c; }
 };
 
 /// Fills the plan but for the sizes h .. left and m, which are set.
-inline Status PlanWinograd(OpContext& context, size_t images, WinogradPlan* plan) {
+inline Status PlanWinograd(OpContext& context, size_t images, const StoredWeights& weights, WinogradPlan* plan) {
   if (!kHaveWinograd) {
     return Status::Error(TL_ERROR_UNSUPPORTED_OP,
                          "winograd %d, expected 0: this library is without it; build it with TL_WINOGRAD=ON", plan->m);
@@ -42,8 +47,11 @@ inline Status PlanWinograd(OpContext& context, size_t images, WinogradPlan* plan
   const size_t most = Most(Most(cached / max_rows, 1) * max_rows, 14);
   plan->blocks = Most(CeilDiv(plan->tiles, most), Least(context.num_threads(), CeilDiv(plan->tiles, 4)));
   plan->block_tiles = plan->blocks > 0 ? CeilDiv(plan->tiles, plan->blocks) : 0;
-  context.RequestScratch(plan->c * sizeof(float),
-                         plan->positions * plan->block_tiles * (plan->c + plan->step) * sizeof(float));
+  const bool stored = !weights.is_float32();
+  const size_t transformed = stored ? plan->positions * plan->position_elems() : 0;
+  const size_t decoded = stored ? kGemmPanel * weights.panels.k : 0;
+  const size_t block = plan->positions * plan->block_tiles * (plan->c + plan->step);
+  context.RequestScratch((plan->zero_elems() + transformed) * sizeof(float), Most(block, decoded) * sizeof(float));
   return Status::Ok();
 }
 
@@ -111,7 +119,6 @@ inline void TransformOutput(const OpContext& context, const WinogradPlan& plan, 
 inline void RunWinogradBlock(const OpContext& context, const WinogradPlan& plan, const FusedActivation& activation,
                              const WinogradOperands& p, size_t begin, size_t end, float* scratch) {
   const size_t tiles = end - begin;
-  const size_t panels = CeilDiv(plan.oc, kGemmPanel);
   float* v = scratch;
   float* s = scratch + plan.positions * plan.block_tiles * plan.c;
   const float* zeros = static_cast<const float*>(context.shared_scratch());
@@ -129,7 +136,7 @@ inline void RunWinogradBlock(const OpContext& context, const WinogradPlan& plan,
     args.lo = -__builtin_inff();
     args.hi = __builtin_inff();
     for (size_t position = 0; position < plan.positions; ++position) {
-      SetPackedRhs(p.weight + position * panels * kGemmPanel * plan.c, plan.c, cell, &args);
+      SetPackedRhs(p.weight + position * plan.position_elems(), plan.c, cell, &args);
       ForEachTile(cell, gemm.max_rows, [&](size_t first, size_t last) {
         const float* rows[kGemmMaxRows];
         for (size_t i = first; i < last; ++i) rows[i - first] = v + (position * tiles + i) * plan.c;
@@ -143,13 +150,31 @@ inline void RunWinogradBlock(const OpContext& context, const WinogradPlan& plan,
   }
 }
 
-inline void RunWinograd(const OpContext& context, const WinogradPlan& plan, const FusedActivation& activation) {
+// Decodes and transforms stored weights: to is [positions][panels][c][16].
+inline void TransformWeights(const OpContext& context, const WinogradPlan& plan, const StoredWeights& weights,
+                             float* to) {
+  const WinogradKernels& kernels = *FindWinograd(context.isa());
+  context.ParallelFor(plan.panels(), 1, [&](size_t thread, size_t begin, size_t end) {
+    float* decoded = static_cast<float*>(context.thread_scratch(thread));
+    for (size_t panel = begin; panel < end; ++panel) {
+      FindDecode(context.isa())->panels(weights.panels, panel, panel + 1, decoded);
+      kernels.weights(plan.m, decoded, plan.c, to + panel * kGemmPanel * plan.c, plan.position_elems());
+    }
+  });
+}
+
+inline void RunWinograd(const OpContext& context, const WinogradPlan& plan, const StoredWeights& weights,
+                        const FusedActivation& activation) {
   const Tensor* bias = context.input(2);
   const Tensor* residual = context.input(3);
+  float* shared = static_cast<float*>(context.shared_scratch());
+  memset(shared, 0, plan.c * sizeof(float));
+  float* transformed = shared + plan.zero_elems();
+  if (!weights.is_float32()) TransformWeights(context, plan, weights, transformed);
   const WinogradOperands operands = {
-      context.input(0)->As<float>(), context.input(1)->As<float>(), bias != nullptr ? bias->As<float>() : nullptr,
-      residual != nullptr ? residual->As<float>() : nullptr, context.output(0)->As<float>()};
-  memset(context.shared_scratch(), 0, plan.c * sizeof(float));
+      context.input(0)->As<float>(), weights.is_float32() ? context.input(1)->As<float>() : transformed,
+      bias != nullptr ? bias->As<float>() : nullptr, residual != nullptr ? residual->As<float>() : nullptr,
+      context.output(0)->As<float>()};
   context.ParallelFor(plan.blocks, 1, [&](size_t thread, size_t first, size_t last) {
     for (size_t i = first; i < last; ++i) {
       RunWinogradBlock(context, plan, activation, operands, plan.tiles * i / plan.blocks,

@@ -5,7 +5,7 @@
 namespace tealight {
 
 const WinogradKernels* WinogradKernels_arm_neon() {
-  static constexpr WinogradKernels kKernels = {arm_neon::Input, arm_neon::Output};
+  static constexpr WinogradKernels kKernels = {arm_neon::Input, arm_neon::Output, arm_neon::Weights};
   return &kKernels;
 }
 

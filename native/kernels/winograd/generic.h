@@ -26,6 +26,13 @@ struct Transform<2> {
     y[0] = Add(Add(s[0], s[step]), s[2 * step]);
     y[step] = Sub(Sub(s[step], s[2 * step]), s[3 * step]);
   }
+  TL_INLINE void Weights(const F32* g, F32* u) {
+    const F32 s = Add(g[0], g[2]), half = Splat(0.5f);
+    u[0] = g[0];
+    u[1] = Mul(Add(s, g[1]), half);
+    u[2] = Mul(Sub(s, g[1]), half);
+    u[3] = g[2];
+  }
 };
 
 template <>
@@ -50,6 +57,16 @@ struct Transform<4> {
     y[step] = Fma(Splat(2.0f), e, b);
     y[2 * step] = Fma(Splat(4.0f), c, a);
     y[3 * step] = Add(Fma(Splat(8.0f), e, b), last);
+  }
+  TL_INLINE void Weights(const F32* g, F32* u) {
+    const F32 s = Add(g[0], g[2]), a = Fma(Splat(4.0f), g[2], g[0]);
+    const F32 two = Splat(2.0f), sixth = Splat(-1.0f / 6.0f), part = Splat(1.0f / 24.0f);
+    u[0] = Mul(g[0], Splat(0.25f));
+    u[1] = Mul(Add(s, g[1]), sixth);
+    u[2] = Mul(Sub(s, g[1]), sixth);
+    u[3] = Mul(Fma(two, g[1], a), part);
+    u[4] = Mul(Fnma(two, g[1], a), part);
+    u[5] = g[2];
   }
 };
 
@@ -136,12 +153,36 @@ void OutputTile(const float* s, size_t stride, const WinogradOutput& o) {
   if (c < o.channels) OutputVector<M, true>(s, stride, c, o.channels - c, o);
 }
 
+template <int M>
+void WeightsPanel(const float* g, size_t channels, float* u, size_t stride) {
+  constexpr int N = M + 2;
+  const size_t tap = channels * kWinogradPanel;
+  for (size_t i = 0; i < tap; i += kLanes) {
+    F32 t[3 * N];  // [kernel column][N]
+    TL_UNROLL for (size_t x = 0; x < 3; ++x) {
+      F32 column[3];
+      TL_UNROLL for (size_t y = 0; y < 3; ++y) column[y] = Load(g + (y * 3 + x) * tap + i);
+      Transform<M>::Weights(column, t + x * N);
+    }
+    TL_UNROLL for (int y = 0; y < N; ++y) {
+      const F32 row[3] = {t[y], t[N + y], t[2 * N + y]};
+      F32 out[N];
+      Transform<M>::Weights(row, out);
+      TL_UNROLL for (int x = 0; x < N; ++x) Store(u + static_cast<size_t>(y * N + x) * stride + i, out[x]);
+    }
+  }
+}
+
 void Input(int m, const float* const* pixels, size_t channels, float* v, size_t stride) {
   return m == 2 ? InputTile<2>(pixels, channels, v, stride) : InputTile<4>(pixels, channels, v, stride);
 }
 
 void Output(int m, const float* s, size_t stride, const WinogradOutput& output) {
   return m == 2 ? OutputTile<2>(s, stride, output) : OutputTile<4>(s, stride, output);
+}
+
+void Weights(int m, const float* g, size_t channels, float* u, size_t stride) {
+  return m == 2 ? WeightsPanel<2>(g, channels, u, stride) : WeightsPanel<4>(g, channels, u, stride);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace tealight {
 
 const WinogradKernels* WinogradKernels_scalar() {
-  static constexpr WinogradKernels kKernels = {scalar::Input, scalar::Output};
+  static constexpr WinogradKernels kKernels = {scalar::Input, scalar::Output, scalar::Weights};
   return &kKernels;
 }
 

@@ -5,8 +5,10 @@
 //   v = B^T d B      d: (m + 2) x (m + 2) input pixels
 //   s[p] = chain of fused multiply-adds over ascending input channels from +0 of v[p] * u[p]
 //   y = A^T s A      then + bias, + residual, clamp
+//   u = G g G^T      g: 3 x 3 weights. float32 weights come transformed in float64 and rounded once (layout
+//                    winograd_n16); stored ones are transformed here, while running.
 //
-// Each transform is done down the columns, then along the rows, by these sequences (one rounding per operation;
+// Each transform here is done down the columns, then along the rows, by these sequences (one rounding per operation;
 // fma(a, b, c) = a * b + c in one):
 //   B, m = 2:  t0 = d0 - d2   t1 = d1 + d2   t2 = d2 - d1   t3 = d1 - d3
 //   A, m = 2:  y0 = (s0 + s1) + s2           y1 = (s1 - s2) - s3
@@ -15,6 +17,10 @@
 //              r = d4 - d2          w = d3 - d1              t3 = fma(2, w, r)   t4 = fma(-2, w, r)
 //   A, m = 4:  a = s1 + s2  b = s1 - s2  c = s3 + s4  e = s3 - s4
 //              y0 = (s0 + a) + c   y1 = fma(2, e, b)   y2 = fma(4, c, a)   y3 = fma(8, e, b) + s5
+//   G, m = 2:  s = g0 + g2   u0 = g0   u1 = (s + g1) * 1/2   u2 = (s - g1) * 1/2   u3 = g2
+//   G, m = 4:  s = g0 + g2   a = fma(4, g2, g0)              u0 = g0 * 1/4   u5 = g2
+//              u1 = (s + g1) * -1/6   u2 = (s - g1) * -1/6
+//              u3 = fma(2, g1, a) * 1/24   u4 = fma(-2, g1, a) * 1/24
 #ifndef TEALIGHT_KERNELS_WINOGRAD_WINOGRAD_H_
 #define TEALIGHT_KERNELS_WINOGRAD_WINOGRAD_H_
 
@@ -50,7 +56,12 @@ struct WinogradKernels {
   void (*input)(int m, const float* const* pixels, size_t channels, float* v, size_t stride);
   /// s[p * stride + c] is the sum at position p.
   void (*output)(int m, const float* s, size_t stride, const WinogradOutput& output);
+  /// One panel of 16 columns: g [9][channels][16], row-major; u[p * stride + (c * 16 + column)] gets position p.
+  void (*weights)(int m, const float* g, size_t channels, float* u, size_t stride);
 };
+
+// Columns of a panel.
+constexpr size_t kWinogradPanel = 16;
 
 /// Returns the kernels of a path that is compiled in; null without kHaveWinograd.
 const WinogradKernels* FindWinograd(Isa isa);

@@ -5,7 +5,7 @@
 namespace tealight {
 
 const WinogradKernels* WinogradKernels_x86_avx2() {
-  static constexpr WinogradKernels kKernels = {x86_avx2::Input, x86_avx2::Output};
+  static constexpr WinogradKernels kKernels = {x86_avx2::Input, x86_avx2::Output, x86_avx2::Weights};
   return &kKernels;
 }
 

@@ -5,7 +5,7 @@
 namespace tealight {
 
 const WinogradKernels* WinogradKernels_x86_avx512() {
-  static constexpr WinogradKernels kKernels = {x86_avx512::Input, x86_avx512::Output};
+  static constexpr WinogradKernels kKernels = {x86_avx512::Input, x86_avx512::Output, x86_avx512::Weights};
   return &kKernels;
 }
 

@@ -51,6 +51,7 @@ class Conv2d(OpDef):
     chain of fused multiply-adds over kernel row, kernel column, input channel that starts at the bias (or +0);
     elements in the padding multiply +0. The residual is added last. With winograd = m > 0 (3x3, stride 1, one group)
     the sum is that of F(m x m, 3 x 3) instead (native/kernels/winograd/winograd.h has the sequence).
+    Kernels of another dtype are then transformed while running.
     A weight of another dtype stands for float32(q - zero_point) * scale, with scale and zero_point [oc]?, or
     [oc, ceil(kh * kw * c / group / block_size)]?; see ops.fbs.
     """
@@ -69,7 +70,9 @@ class Conv2d(OpDef):
             return Layout.GEMM_N16
         if operand != "weight":
             return Layout.PLAIN
-        return Layout.WINOGRAD_N16 if node.attrs.get("winograd", 0) else Layout.GEMM_N16
+        weight = node.input(1)
+        transformed = bool(node.attrs.get("winograd", 0)) and weight is not None and weight.dtype is DType.FLOAT32
+        return Layout.WINOGRAD_N16 if transformed else Layout.GEMM_N16
 
     def layout_groups(self, node: Node) -> int:
         """Returns the number of groups."""
@@ -96,13 +99,12 @@ class Conv2d(OpDef):
         if attrs["winograd"] not in (0, 2, 4):
             raise self.error("winograd", found=attrs["winograd"], expected="0, 2 or 4")
         if attrs["winograd"] and (
-            weight.dtype is not DType.FLOAT32
-            or kernel != (3, 3)
+            kernel != (3, 3)
             or group != 1
             or attrs["strides"] != [1, 1]
             or attrs["dilations"] != [1, 1]
         ):
-            raise self.error("winograd", found=attrs, expected="a 3x3 float32 kernel with stride, dilation and group 1")
+            raise self.error("winograd", found=attrs, expected="a 3x3 kernel with stride, dilation and group 1")
         oh, ow = output_hw(x.shape[1], x.shape[2], attrs)
         if any(isinstance(d, int) and d < 1 for d in (oh, ow)):
             raise self.error("x", found=x, expected="room for one window")
@@ -160,6 +162,9 @@ class Conv2d(OpDef):
             (DType.UINT4, 32, True, ((1, 14, 14, 64), 96), relu),
             (DType.UINT4, 128, True, ((1, 1, 3, 300), 90), {}),
             (DType.UINT4, 16, True, ((1, 3, 1, 7), 21), {**three, "bias": False}),
+            (DType.FLOAT16, 0, False, ((1, 14, 11, 20), 37), {**three, **relu, "winograd": 4}),
+            (DType.INT8, 0, False, ((2, 9, 8, 16), 16), {**three, "winograd": 2, "residual": True}),
+            (DType.UINT4, 32, True, ((1, 8, 8, 64), 70), {**three, "winograd": 4}),
         ]
         return [
             _case((1, 7, 7, 16), 32),

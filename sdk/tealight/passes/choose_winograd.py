@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from tealight.ir.graph import Graph, Node
-from tealight.ir.types import DType
 from tealight.passes._editor import out
 from tealight.passes._manager import Options
 
@@ -13,7 +12,8 @@ MIN_CHANNELS = 16
 #: Least tiles of the result: fewer leave the matrix products too few rows.
 MIN_TILES = 4
 #: Most weights (c * oc) for each tile, the larger first. The transformed kernels are (m + 2)^2 / 9 times the size of
-#: the plain ones: larger layers, which have few pixels, would read them from memory for longer than they compute.
+#: the plain ones: larger layers, which have few pixels, would read them from memory for longer than they compute, or,
+#: where weights are stored in fewer bits and transformed while running, transform for longer.
 MAX_WEIGHTS = {4: 128 * 128, 2: 256 * 256}
 #: Most bytes of transformed kernels per byte of the layer's input and result, for the larger tile: where the image is
 #: small it saves little time over the smaller tile and costs memory.
@@ -46,11 +46,7 @@ def tile_of(node: Node) -> int:
     attrs, weight = node.attrs, node.inputs[1]
     if attrs["winograd"] or int(attrs["group"]) != 1 or weight is None or weight.const is None:
         return 0
-    if (
-        weight.dtype is not DType.FLOAT32
-        or weight.const.shape[1:3] != (3, 3)
-        or any(s != 1 for s in [*attrs["strides"], *attrs["dilations"]])
-    ):
+    if weight.const.shape[1:3] != (3, 3) or any(s != 1 for s in [*attrs["strides"], *attrs["dilations"]]):
         return 0
     y = out(node)
     oc, _, _, c = weight.const.shape

@@ -164,8 +164,6 @@ def _store_node(
     if wanted.dtype in (DType.INT4, DType.UINT4) and not takes_int4(node, is_edge, wanted.block_size):
         used = WeightFormat(DType.INT8, search=wanted.search)
         text = f"weights are int8, not int4: {_why_not_int4(node, is_edge)}"
-    if node.op == "conv2d":
-        node.attrs["winograd"] = 0
     if used.block_size:
         node.attrs["block_size"] = used.block_size
     for i, scale_at in WEIGHTS[node.op]:

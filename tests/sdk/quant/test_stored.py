@@ -85,7 +85,7 @@ def test_conv_keeps_its_integers_through_later_passes() -> None:
     choose_winograd(g, Options())
     verify(g)
     (node,) = g.nodes
-    assert node.op == "conv2d" and node.input(3) is x and node.inputs[4] is not None and not node.attrs["winograd"]
+    assert node.op == "conv2d" and node.input(3) is x and node.inputs[4] is not None and node.attrs["winograd"] == 4
     np.testing.assert_allclose(next(iter(evaluate(g, feeds).values())), wanted, rtol=1e-5, atol=1e-5)
 
 

@@ -101,7 +101,7 @@ def test_float16_takes_every_weight_and_leaves_biases() -> None:
         assert set(_dtypes(model, op)) == {DType.FLOAT16}
     assert model.nodes("fully_connected")[1].inputs[2].dtype is DType.FLOAT32  # type: ignore[union-attr]
     assert model.nodes("cast"), "rows of a float16 embedding become float32"
-    assert not any(n.attrs["winograd"] for n in model.nodes("conv2d"))
+    assert all(n.attrs["winograd"] == 4 for n in model.nodes("conv2d"))
     assert notes[0] == ("", "weights stored: 10 of float16")
 
 

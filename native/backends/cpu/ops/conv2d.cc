@@ -22,10 +22,6 @@ struct State {
 };
 
 Status CheckWinograd(const OpContext& context, const State& s) {
-  if (!s.weights.is_float32()) {
-    return context.Error(TL_ERROR_UNSUPPORTED_OP, "winograd with a %s weight, expected float32",
-                         DTypeName(s.weights.panels.dtype));
-  }
   const ConvWindow& window = s.geometry.window;
   const bool fits = window.kh == 3 && window.kw == 3 && window.sh == 1 && window.sw == 1 && window.dh == 1 &&
                     window.dw == 1 && s.geometry.group == 1 && (s.winograd.m == 2 || s.winograd.m == 4);
@@ -34,7 +30,8 @@ Status CheckWinograd(const OpContext& context, const State& s) {
                        "winograd %d, expected 2 or 4 for a 3x3 kernel with stride, dilation and group 1", s.winograd.m);
 }
 
-Status PrepareWinograd(OpContext& context, const ConvGeometry& g, size_t images, size_t oc, WinogradPlan* plan) {
+Status PrepareWinograd(OpContext& context, const State& s, size_t images, size_t oc, WinogradPlan* plan) {
+  const ConvGeometry& g = s.geometry;
   plan->h = static_cast<size_t>(g.h);
   plan->w = static_cast<size_t>(g.w);
   plan->c = static_cast<size_t>(g.c);
@@ -43,7 +40,7 @@ Status PrepareWinograd(OpContext& context, const ConvGeometry& g, size_t images,
   plan->oc = oc;
   plan->top = static_cast<size_t>(g.window.top);
   plan->left = static_cast<size_t>(g.window.left);
-  return PlanWinograd(context, images, plan);
+  return PlanWinograd(context, images, s.weights, plan);
 }
 
 Status Prepare(OpContext& context) {
@@ -55,7 +52,9 @@ Status Prepare(OpContext& context) {
   g.group = attributes.group();
   s->winograd.m = attributes.winograd();
   const bool winograd = s->winograd.m != 0;
-  RETURN_IF_ERROR(CheckConvOperands(context, g.window, g.group, winograd ? Layout::kWinogradN16 : Layout::kGemmN16));
+  const Tensor* weight = context.input(1);
+  const bool transformed = winograd && weight != nullptr && weight->dtype == DType::kFloat32;
+  RETURN_IF_ERROR(CheckConvOperands(context, g.window, g.group, transformed ? Layout::kWinogradN16 : Layout::kGemmN16));
   RETURN_IF_ERROR(ReadStoredWeights(context, 1, 4, 5, attributes.block_size(), &s->weights));
   if (winograd) RETURN_IF_ERROR(CheckWinograd(context, *s));
   const Tensor& x = *context.input(0);
@@ -68,7 +67,7 @@ Status Prepare(OpContext& context) {
   size_t pixels = 0;
   RETURN_IF_ERROR(CountRows(context, shape[0], g.oh, g.ow, &pixels));
   if (winograd) {
-    return PrepareWinograd(context, g, static_cast<size_t>(shape[0]), static_cast<size_t>(oc), &s->winograd);
+    return PrepareWinograd(context, *s, static_cast<size_t>(shape[0]), static_cast<size_t>(oc), &s->winograd);
   }
   const GemmKernels* gemm = s->gemm = FindGemm(context.isa(), static_cast<size_t>(g.group_oc));
   s->grid = PlanGemmGrid(pixels, static_cast<size_t>(g.group_oc), g.k, gemm->max_rows, context.num_threads());
@@ -118,7 +117,7 @@ void RunCell(const OpContext& context, const State& s, const GemmKernels& gemm, 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
   if (s.winograd.m != 0) {
-    RunWinograd(context, s.winograd, s.activation);
+    RunWinograd(context, s.winograd, s.weights, s.activation);
     return Status::Ok();
   }
   const GemmKernels& gemm = *s.gemm;
