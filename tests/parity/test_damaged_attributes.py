@@ -78,3 +78,11 @@ def test_channel_scale_is_refused(op: str, value: float, native: None) -> None:
     arrays[CHANNELS[op]] = np.where(np.arange(scale.size) == scale.size - 1, np.float32(value), scale)
     with pytest.raises(TealightError, match=r"scale: -?(nan|inf), expected a finite number"):
         NativeSession(one_op_bundle(op, case, arrays))
+
+
+@pytest.mark.parametrize("op", ["depthwise_conv2d", "q_depthwise_conv2d", "max_pool2d", "q_average_pool2d"])
+def test_stride_beyond_what_positions_hold_is_refused(op: str, native: None) -> None:
+    case, arrays = ops.get(op).cases()[0], operands(op, 0)
+    case = dataclasses.replace(case, attrs={**case.attrs, "strides": [1, 2**30]})
+    with pytest.raises(TealightError, match=r"window or image of more than 2\^29"):
+        NativeSession(one_op_bundle(op, case, arrays))

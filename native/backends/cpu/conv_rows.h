@@ -27,12 +27,6 @@ struct ConvGeometry {
   size_t k = 0;  // elements of one window
 };
 
-inline int64_t ConvOutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad_begin,
-                              int64_t pad_end) {
-  const int64_t span = size + pad_begin + pad_end - ((kernel - 1) * dilation + 1);
-  return span < 0 ? 0 : span / stride + 1;
-}
-
 /// Fills in all but window and group, from x [n, h, w, c] and oc. run_multiple: what a tap's elements must divide by,
 /// else windows are copied.
 inline void PlanConvGeometry(const Shape& x, int64_t oc, size_t run_multiple, ConvGeometry* g) {

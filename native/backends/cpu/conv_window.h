@@ -48,6 +48,48 @@ Status ReadConvWindow(const OpContext& context, const T& attributes, ConvWindow*
   return ReadWindowList(context, "pads", attributes.pads(), 4, 0, pads);
 }
 
+/// Windows along one axis.
+inline int64_t ConvOutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
+                              int64_t after) {
+  const int64_t span = size + before + after - ((kernel - 1) * dilation + 1);
+  return span < 0 ? 0 : span / stride + 1;
+}
+
+// Of a size, a stride or the extent of a window: sums of three fit 32 bits.
+constexpr int64_t kWindowLimit = int64_t{1} << 29;
+
+/// Checks the window, and the image of x [n, h, w, c], for kernels that work out positions themselves.
+inline Status CheckWindowLimits(const OpContext& context, const ConvWindow& window, const Shape& x) {
+  const int64_t values[] = {window.kh,  window.kw,   window.sh,     window.sw,    window.dh, window.dw,
+                            window.top, window.left, window.bottom, window.right, x[1],      x[2]};
+  bool fits = true;
+  for (int64_t value : values) fits = fits && value <= kWindowLimit;
+  if (fits && window.kh * window.kw <= kWindowLimit && (window.kh - 1) * window.dh <= kWindowLimit &&
+      (window.kw - 1) * window.dw <= kWindowLimit) {
+    return Status::Ok();
+  }
+  return context.Error(TL_ERROR_INVALID_BUNDLE, "window or image of more than 2^29, expected less");
+}
+
+/// Copies the window and the sizes of x and y [n, h, w, c] to the arguments of such a kernel.
+template <typename Args>
+void SetWindowArgs(const ConvWindow& window, const Shape& x, const Shape& y, Args* args) {
+  using Int = decltype(args->kh);
+  args->h = static_cast<ptrdiff_t>(x[1]);
+  args->w = static_cast<ptrdiff_t>(x[2]);
+  args->c = static_cast<ptrdiff_t>(x[3]);
+  args->oh = static_cast<ptrdiff_t>(y[1]);
+  args->ow = static_cast<ptrdiff_t>(y[2]);
+  args->kh = static_cast<Int>(window.kh);
+  args->kw = static_cast<Int>(window.kw);
+  args->sh = static_cast<Int>(window.sh);
+  args->sw = static_cast<Int>(window.sw);
+  args->dh = static_cast<Int>(window.dh);
+  args->dw = static_cast<Int>(window.dw);
+  args->top = static_cast<Int>(window.top);
+  args->left = static_cast<Int>(window.left);
+}
+
 /// Checks the shapes of x [n, h, w, c] and weight [oc, kh, kw, c / group] in the given layout; their types are checked.
 inline Status CheckConvShapes(const OpContext& context, const ConvWindow& window, int64_t group, Layout layout) {
   const Tensor* x = context.input(0);

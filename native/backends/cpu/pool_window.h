@@ -16,8 +16,6 @@ struct PoolState {
   ptrdiff_t chunk_step, chunks;   // channels of one item, items of one row item
 };
 
-constexpr int64_t kPoolLimit = int64_t{1} << 30;  // of a size or a window, so that sums fit
-
 /// Windows along one axis; with ceil_mode the last may hang over the end but starts inside input or leading padding.
 inline int64_t PoolOutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
                               int64_t after, bool ceil_mode) {
@@ -30,33 +28,12 @@ inline int64_t PoolOutputSize(int64_t size, int64_t kernel, int64_t stride, int6
 /// Reads the window, computes the result's shape and plans the items.
 inline Status PreparePool(const OpContext& context, const ConvWindow& window, bool ceil_mode, PoolState* s, Shape* y) {
   const Shape& x = context.input(0)->shape;
-  const int64_t values[] = {window.kh,  window.kw,   window.sh,     window.sw,    window.dh, window.dw,
-                            window.top, window.left, window.bottom, window.right, x[1],      x[2]};
-  for (int64_t value : values) {
-    if (value > kPoolLimit)
-      return context.Error(TL_ERROR_INVALID_BUNDLE, "window or image of more than 2^30, expected less");
-  }
-  if (window.kh * window.kw > kPoolLimit || (window.kh - 1) * window.dh > kPoolLimit ||
-      (window.kw - 1) * window.dw > kPoolLimit) {
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "window of more than 2^30, expected less");
-  }
+  RETURN_IF_ERROR(CheckWindowLimits(context, window, x));
   PoolArgs& a = s->args;
-  a.h = static_cast<ptrdiff_t>(x[1]);
-  a.w = static_cast<ptrdiff_t>(x[2]);
-  a.c = static_cast<ptrdiff_t>(x[3]);
-  a.kh = static_cast<ptrdiff_t>(window.kh);
-  a.kw = static_cast<ptrdiff_t>(window.kw);
-  a.sh = static_cast<ptrdiff_t>(window.sh);
-  a.sw = static_cast<ptrdiff_t>(window.sw);
-  a.dh = static_cast<ptrdiff_t>(window.dh);
-  a.dw = static_cast<ptrdiff_t>(window.dw);
-  a.top = static_cast<ptrdiff_t>(window.top);
-  a.left = static_cast<ptrdiff_t>(window.left);
   *y = x;
   (*y)[1] = PoolOutputSize(x[1], window.kh, window.sh, window.dh, window.top, window.bottom, ceil_mode);
   (*y)[2] = PoolOutputSize(x[2], window.kw, window.sw, window.dw, window.left, window.right, ceil_mode);
-  a.oh = static_cast<ptrdiff_t>((*y)[1]);
-  a.ow = static_cast<ptrdiff_t>((*y)[2]);
+  SetWindowArgs(window, x, *y, &a);
   s->images = static_cast<ptrdiff_t>(x[0]);
   s->row_step = 2;
   s->row_items = (a.oh + 1) / 2;

@@ -3,6 +3,7 @@
 #ifndef TEALIGHT_BACKENDS_CPU_QUANTIZED_NORM_H_
 #define TEALIGHT_BACKENDS_CPU_QUANTIZED_NORM_H_
 
+#include "backends/cpu/norm_operands.h"
 #include "backends/cpu/quantized.h"
 #include "kernels/qnormalize/qnormalize.h"
 
@@ -16,14 +17,7 @@ Status ReadNorm(const OpContext& context, const Attributes& attributes, bool rms
     return context.Error(TL_ERROR_WRONG_SHAPE, "x: %lld elements normalised together, expected at most %lld",
                          static_cast<long long>(n), static_cast<long long>(kMaxNormalized));
   }
-  for (int i = 1; i < 3; ++i) {
-    const Tensor* p = context.input(i);
-    if (p == nullptr) continue;
-    if (p->dtype != DType::kFloat32 || p->layout != Layout::kPlain || p->Elements() != channels) {
-      return context.Error(TL_ERROR_WRONG_SHAPE, "%s: does not fit, expected %lld float32", i == 1 ? "scale" : "bias",
-                           static_cast<long long>(channels));
-    }
-  }
+  RETURN_IF_ERROR(CheckNormOperands(context, channels));
   Requantization output;
   RETURN_IF_ERROR(ReadRequantization(context, attributes.output(), &output));
   RETURN_IF_ERROR(CheckInt8(context, "x_zero_point", attributes.x_zero_point()));

@@ -16,7 +16,10 @@ struct LaneLoop;
 #endif
 #include "kernels/gemm/generic.h"
 #if defined(__aarch64__)
-#include "kernels/gemm/arm_neon_inorder.h"
+#define TL_PRODUCT "fmla"
+#define TL_RHS ".4s"
+#define TL_LHS ".s"
+#include "kernels/arm_inorder_pairs.h"
 #endif
 
 namespace tealight {

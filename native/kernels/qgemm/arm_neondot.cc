@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // NEON dotprod int8 gemm: 8 rows x 8 columns (16 sums); lhs is read 16 k at a time and multiplied by lane.
 #define TL_ISA arm_neondot
+#define TL_PRODUCT "sdot"
+#define TL_RHS ".16b"
+#define TL_LHS ".4b"
+#include "kernels/arm_inorder_pairs.h"
 #include "kernels/qgemm/arm_dot.h"
-#include "kernels/qgemm/arm_neondot_inorder.h"
 
 namespace tealight {
 namespace TL_ISA {
@@ -16,7 +19,7 @@ template <>
 struct InOrderLoop<8, 2> : DotLoop<8, 2> {
   TL_LOOP void Run(I32 (&acc)[8][2], const int8_t* const (&p)[8], Rhs<2>& rhs, size_t run) {
     const size_t pairs = run / 8;
-    if (pairs > 0) InOrderPairs(acc, p, rhs.Vector(0), pairs);
+    if (pairs > 0) InOrderPairs(acc, p, rhs.Vector(0), 4 * kQGemmPanel, pairs);
     rhs.Advance(2 * pairs);
     if (run % 8 == 0) return;
     const int8_t* rest[8];

@@ -99,10 +99,7 @@ class Conv2d(OpDef):
         if attrs["winograd"] not in (0, 2, 4):
             raise self.error("winograd", found=attrs["winograd"], expected="0, 2 or 4")
         if attrs["winograd"] and (
-            kernel != (3, 3)
-            or group != 1
-            or attrs["strides"] != [1, 1]
-            or attrs["dilations"] != [1, 1]
+            kernel != (3, 3) or group != 1 or attrs["strides"] != [1, 1] or attrs["dilations"] != [1, 1]
         ):
             raise self.error("winograd", found=attrs, expected="a 3x3 kernel with stride, dilation and group 1")
         oh, ow = output_hw(x.shape[1], x.shape[2], attrs)

@@ -19,21 +19,6 @@ struct State {
   ptrdiff_t channel_blocks;     // whole blocks of 16 channels, at least 1; the last takes what is left
 };
 
-constexpr int64_t kLimit = int64_t{1} << 30;  // of a size or a window, so that sums fit
-
-bool Fits(const ConvWindow& w, int64_t kernel_elements) {
-  const int64_t largest[] = {w.kh, w.kw, w.sh, w.sw, w.dh, w.dw, w.top, w.left, w.bottom, w.right};
-  for (int64_t value : largest) {
-    if (value > kLimit) return false;
-  }
-  return kernel_elements < kLimit && (w.kh - 1) * w.dh < kLimit && (w.kw - 1) * w.dw < kLimit;
-}
-
-int64_t OutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before, int64_t after) {
-  const int64_t span = size + before + after - ((kernel - 1) * dilation + 1);
-  return span < 0 ? 0 : span / stride + 1;
-}
-
 Status CheckOperands(OpContext& context, const ConvWindow& window) {
   const Tensor* x = context.input(0);
   const Tensor* weight = context.input(1);
@@ -55,10 +40,7 @@ Status CheckOperands(OpContext& context, const ConvWindow& window) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "bias does not fit, expected float32 [%lld]",
                          static_cast<long long>(x->shape[3]));
   }
-  if (!Fits(window, window.kh * window.kw) || x->shape[1] > kLimit || x->shape[2] > kLimit) {
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "window or image of more than 2^30, expected less");
-  }
-  return Status::Ok();
+  return CheckWindowLimits(context, window, x->shape);
 }
 
 void PlanItems(State* s, size_t threads) {
@@ -82,21 +64,9 @@ Status Prepare(OpContext& context) {
   const Shape& x = context.input(0)->shape;
   DwconvArgs& a = s->args;
   Shape y = x;
-  y[1] = OutputSize(x[1], window.kh, window.sh, window.dh, window.top, window.bottom);
-  y[2] = OutputSize(x[2], window.kw, window.sw, window.dw, window.left, window.right);
-  a.h = static_cast<ptrdiff_t>(x[1]);
-  a.w = static_cast<ptrdiff_t>(x[2]);
-  a.c = static_cast<ptrdiff_t>(x[3]);
-  a.oh = static_cast<ptrdiff_t>(y[1]);
-  a.ow = static_cast<ptrdiff_t>(y[2]);
-  a.kh = static_cast<int>(window.kh);
-  a.kw = static_cast<int>(window.kw);
-  a.sh = static_cast<int>(window.sh);
-  a.sw = static_cast<int>(window.sw);
-  a.dh = static_cast<int>(window.dh);
-  a.dw = static_cast<int>(window.dw);
-  a.top = static_cast<int>(window.top);
-  a.left = static_cast<int>(window.left);
+  y[1] = ConvOutputSize(x[1], window.kh, window.sh, window.dh, window.top, window.bottom);
+  y[2] = ConvOutputSize(x[2], window.kw, window.sw, window.dw, window.left, window.right);
+  SetWindowArgs(window, x, y, &a);
   FusedActivation& activation = s->activation;
   if (!(activation.hi > 0 || activation.hi < 0)) {  // a bound that the kernel does not take
     activation.after = UnaryOp::kClip;

@@ -2,6 +2,7 @@
 // CPU group_norm, channels-last. The sums of each sample run over blocks of 64 positions: per channel within a block,
 // then the blocks, then the channels of a group, all in ascending order, however the blocks fall to threads.
 #include "backends/cpu/activation.h"
+#include "backends/cpu/norm_operands.h"
 #include "kernels/normalize/normalize.h"
 
 namespace tealight {
@@ -9,49 +10,23 @@ namespace {
 
 constexpr size_t kBlock = 64;
 
-struct State {
-  size_t samples, positions, channels, groups, blocks;
-};
+using State = NormGroups<kBlock>;
 
 Status Prepare(OpContext& context) {
   const schema::GroupNorm& attributes = context.attributes<schema::GroupNorm>();
-  const Tensor* x = context.input(0);
-  if (x == nullptr || x->dtype != DType::kFloat32 || x->layout != Layout::kPlain || x->shape.rank < 2) {
-    return context.Error(TL_ERROR_WRONG_DTYPE, "x: absent or another type, expected float32 [n, ..., c]");
-  }
-  const int64_t c = x->shape.back();
-  if (attributes.num_groups() < 1 || c % attributes.num_groups() != 0) {
-    return context.Error(TL_ERROR_INVALID_ARGUMENT, "num_groups: %d, expected a divisor of %lld channels",
-                         attributes.num_groups(), static_cast<long long>(c));
-  }
-  for (int i = 1; i < 3; ++i) {
-    const Tensor* p = context.input(i);
-    if (p == nullptr) continue;
-    if (p->dtype != DType::kFloat32 || p->layout != Layout::kPlain || p->Elements() != c) {
-      return context.Error(TL_ERROR_WRONG_SHAPE, "%s: does not fit, expected %lld float32", i == 1 ? "scale" : "bias",
-                           static_cast<long long>(c));
-    }
-  }
+  State* s = context.state<State>();
+  RETURN_IF_ERROR(ReadNormGroups(context, DType::kFloat32, attributes.num_groups(), s));
+  const Shape& x = context.input(0)->shape;
+  RETURN_IF_ERROR(CheckNormOperands(context, x.back()));
   const schema::Activation* activation = attributes.activation();
   if (activation != nullptr && !IsFloatUnary(static_cast<UnaryOp>(activation->kind()))) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "activation %d, expected one that maps float32 to float32",
                          static_cast<int>(activation->kind()));
   }
-  State* s = context.state<State>();
-  s->samples = static_cast<size_t>(x->shape[0]);
-  s->positions = static_cast<size_t>(x->shape.Product(1, x->shape.rank - 1));
-  s->channels = static_cast<size_t>(c);
-  s->groups = static_cast<size_t>(attributes.num_groups());
-  s->blocks = (s->positions + kBlock - 1) / kBlock;
   // Block sums, then per sample: mean, scale and bias of each channel.
   const size_t floats = s->samples * (s->blocks + 3) * s->channels;
   context.RequestScratch(floats * sizeof(float), 0);
-  return context.SetOutput(0, DType::kFloat32, x->shape);
-}
-
-size_t BlockRows(const State& s, size_t block) {
-  const size_t left = s.positions - block * kBlock;
-  return left < kBlock ? left : kBlock;
+  return context.SetOutput(0, DType::kFloat32, x);
 }
 
 // Adds the blocks' sums of a sample into those of its first block, then each group's channels; gives every channel
@@ -89,7 +64,7 @@ Status Run(OpContext& context) {
     context.ParallelFor(items, grain, [&](size_t, size_t begin, size_t end) {
       for (size_t i = begin; i < end; ++i) {
         const size_t sample = i / s.blocks, block = i % s.blocks;
-        kernels.column_sums(BlockRows(s, block), c, x + (sample * s.positions + block * kBlock) * c,
+        kernels.column_sums(s.BlockRows(block), c, x + (sample * s.positions + block * kBlock) * c,
                             pass == 0 ? nullptr : parameters + sample * 3 * c, sums + i * c);
       }
     });
@@ -107,7 +82,7 @@ Status Run(OpContext& context) {
   }
   context.ParallelFor(items, grain, [&](size_t, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      const size_t sample = i / s.blocks, block = i % s.blocks, rows = BlockRows(s, block);
+      const size_t sample = i / s.blocks, block = i % s.blocks, rows = s.BlockRows(block);
       const size_t at = (sample * s.positions + block * kBlock) * c;
       const float* p = parameters + sample * 3 * c;
       kernels.affine(rows, c, x + at, p, p + c, p + 2 * c, y + at);

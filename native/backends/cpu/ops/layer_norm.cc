@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU layer_norm: one kernel call a row.
+#include "backends/cpu/axis.h"
+#include "backends/cpu/norm_operands.h"
 #include "kernels/normalize/normalize.h"
-#include "runtime/op.h"
 
 namespace tealight {
 namespace {
@@ -15,23 +16,12 @@ Status Prepare(OpContext& context) {
   if (x == nullptr || x->dtype != DType::kFloat32 || x->layout != Layout::kPlain) {
     return context.Error(TL_ERROR_WRONG_DTYPE, "x: %s, expected float32", x == nullptr ? "none" : DTypeName(x->dtype));
   }
-  const int rank = x->shape.rank;
-  const int given = context.attributes<schema::LayerNorm>().axis();
-  const int axis = given < 0 ? given + rank : given;
-  if (axis < 0 || axis >= rank) {
-    return context.Error(TL_ERROR_INVALID_ARGUMENT, "axis: %d, expected in [%d, %d)", given, -rank, rank);
-  }
+  AxisSplit split;
+  RETURN_IF_ERROR(SplitAtAxis(context, x->shape, context.attributes<schema::LayerNorm>().axis(), &split));
   State* state = context.state<State>();
-  state->rows = static_cast<size_t>(x->shape.Product(0, axis));
-  state->n = static_cast<size_t>(x->shape.Product(axis, rank));
-  for (int i = 1; i < 3; ++i) {
-    const Tensor* p = context.input(i);
-    if (p == nullptr) continue;
-    if (p->dtype != DType::kFloat32 || p->layout != Layout::kPlain || static_cast<size_t>(p->Elements()) != state->n) {
-      return context.Error(TL_ERROR_WRONG_SHAPE, "%s: does not fit, expected %zu float32", i == 1 ? "scale" : "bias",
-                           state->n);
-    }
-  }
+  state->rows = split.outer;
+  state->n = split.n * split.inner;
+  RETURN_IF_ERROR(CheckNormOperands(context, static_cast<int64_t>(state->n)));
   return context.SetOutput(0, DType::kFloat32, x->shape);
 }
 

@@ -17,21 +17,7 @@ struct State {
   ptrdiff_t channel_step, channel_items;  // channels of one item, items of one row item
 };
 
-constexpr int64_t kLimit = int64_t{1} << 30;  // of a size or a window, so that sums fit
-constexpr ptrdiff_t kBlock = 64;              // channels that the widest kernels take at once
-
-bool Fits(const ConvWindow& w) {
-  const int64_t largest[] = {w.kh, w.kw, w.sh, w.sw, w.dh, w.dw, w.top, w.left, w.bottom, w.right};
-  for (int64_t value : largest) {
-    if (value > kLimit) return false;
-  }
-  return w.kh * w.kw < kLimit && (w.kh - 1) * w.dh < kLimit && (w.kw - 1) * w.dw < kLimit;
-}
-
-int64_t OutputSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before, int64_t after) {
-  const int64_t span = size + before + after - ((kernel - 1) * dilation + 1);
-  return span < 0 ? 0 : span / stride + 1;
-}
+constexpr ptrdiff_t kBlock = 64;  // channels that the widest kernels take at once
 
 Status CheckOperands(const OpContext& context, const ConvWindow& window) {
   const Tensor* x = context.input(0);
@@ -51,26 +37,7 @@ Status CheckOperands(const OpContext& context, const ConvWindow& window) {
   }
   RETURN_IF_ERROR(CheckChannels(context, "bias", context.input(2), DType::kInt32, c, 1));
   RETURN_IF_ERROR(CheckChannels(context, "scale", context.input(3), DType::kFloat32, c, 1));
-  if (!Fits(window) || x->shape[1] > kLimit || x->shape[2] > kLimit || x->shape[2] * c > int64_t{1} << 40) {
-    return context.Error(TL_ERROR_INVALID_BUNDLE, "window or image of more than 2^30, expected less");
-  }
-  return Status::Ok();
-}
-
-void SetWindow(const ConvWindow& window, const Shape& x, const Shape& y, QDwconvArgs* a) {
-  a->h = static_cast<ptrdiff_t>(x[1]);
-  a->w = static_cast<ptrdiff_t>(x[2]);
-  a->c = static_cast<ptrdiff_t>(x[3]);
-  a->oh = static_cast<ptrdiff_t>(y[1]);
-  a->ow = static_cast<ptrdiff_t>(y[2]);
-  a->kh = static_cast<int>(window.kh);
-  a->kw = static_cast<int>(window.kw);
-  a->sh = static_cast<int>(window.sh);
-  a->sw = static_cast<int>(window.sw);
-  a->dh = static_cast<int>(window.dh);
-  a->dw = static_cast<int>(window.dw);
-  a->top = static_cast<int>(window.top);
-  a->left = static_cast<int>(window.left);
+  return CheckWindowLimits(context, window, x->shape);
 }
 
 // Images first, then blocks of channels, then rows: about four items for each thread.
@@ -97,11 +64,11 @@ Status Prepare(OpContext& context) {
   RETURN_IF_ERROR(CheckOperands(context, window));
   const Shape& x = context.input(0)->shape;
   Shape y = x;
-  y[1] = OutputSize(x[1], window.kh, window.sh, window.dh, window.top, window.bottom);
-  y[2] = OutputSize(x[2], window.kw, window.sw, window.dw, window.left, window.right);
+  y[1] = ConvOutputSize(x[1], window.kh, window.sh, window.dh, window.top, window.bottom);
+  y[2] = ConvOutputSize(x[2], window.kw, window.sw, window.dw, window.left, window.right);
   RETURN_IF_ERROR(ReadQuantizedOutput(context, attributes.output(), attributes.residual_add(), 4, y, &s->output));
   QDwconvArgs& a = s->args;
-  SetWindow(window, x, y, &a);
+  SetWindowArgs(window, x, y, &a);
   a.x_zero_point = attributes.x_zero_point();
   a.weight_zero_point = attributes.weight_zero_point();
   RETURN_IF_ERROR(CheckInt8(context, "x_zero_point", a.x_zero_point));

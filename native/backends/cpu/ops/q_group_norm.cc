@@ -8,38 +8,20 @@ namespace {
 
 constexpr size_t kBlock = 256;
 
-struct State {
-  size_t samples, positions, channels, groups, blocks;
+struct State : NormGroups<kBlock> {
   QLayerNormArgs args;
 };
 
 Status Prepare(OpContext& context) {
   const schema::QGroupNorm& attributes = context.attributes<schema::QGroupNorm>();
-  const Tensor* x = context.input(0);
-  if (x == nullptr || x->dtype != DType::kInt8 || x->layout != Layout::kPlain || x->shape.rank < 2) {
-    return context.Error(TL_ERROR_WRONG_DTYPE, "x: absent or another type, expected int8 [n, ..., c]");
-  }
-  const int64_t c = x->shape.back();
-  if (attributes.num_groups() < 1 || c % attributes.num_groups() != 0) {
-    return context.Error(TL_ERROR_INVALID_ARGUMENT, "num_groups: %d, expected a divisor of %lld channels",
-                         attributes.num_groups(), static_cast<long long>(c));
-  }
   State* s = context.state<State>();
-  s->samples = static_cast<size_t>(x->shape[0]);
-  s->positions = static_cast<size_t>(x->shape.Product(1, x->shape.rank - 1));
-  s->channels = static_cast<size_t>(c);
-  s->groups = static_cast<size_t>(attributes.num_groups());
-  s->blocks = (s->positions + kBlock - 1) / kBlock;
-  const int64_t together = x->shape.Product(1, x->shape.rank) / attributes.num_groups();
-  RETURN_IF_ERROR(ReadNorm(context, attributes, false, together, c, &s->args));
+  RETURN_IF_ERROR(ReadNormGroups<kBlock>(context, DType::kInt8, attributes.num_groups(), s));
+  const Shape& x = context.input(0)->shape;
+  const int64_t together = x.Product(1, x.rank) / attributes.num_groups();
+  RETURN_IF_ERROR(ReadNorm(context, attributes, false, together, x.back(), &s->args));
   // Sums and squares of each block; then a factor and an offset of each channel, for each sample.
   context.RequestScratch(s->samples * (s->blocks + 1) * 2 * s->channels * sizeof(int32_t), 0);
-  return context.SetOutput(0, DType::kInt8, x->shape);
-}
-
-size_t BlockRows(const State& s, size_t block) {
-  const size_t left = s.positions - block * kBlock;
-  return left < kBlock ? left : kBlock;
+  return context.SetOutput(0, DType::kInt8, x);
 }
 
 // The factor and the offset [c] each of a sample from the sums and squares [blocks][2][c].
@@ -77,7 +59,7 @@ Status Run(OpContext& context) {
     for (size_t i = begin; i < end; ++i) {
       const size_t sample = i / s.blocks, block = i % s.blocks;
       const int8_t* from = x + (sample * s.positions + block * kBlock) * c;
-      kernels.column_sums(BlockRows(s, block), c, from, sums + i * 2 * c, sums + (i * 2 + 1) * c);
+      kernels.column_sums(s.BlockRows(block), c, from, sums + i * 2 * c, sums + (i * 2 + 1) * c);
     }
   });
   for (size_t sample = 0; sample < s.samples; ++sample) {
@@ -88,7 +70,7 @@ Status Run(OpContext& context) {
       const size_t sample = i / s.blocks, block = i % s.blocks;
       const size_t at = (sample * s.positions + block * kBlock) * c;
       const float* f = factors + sample * 2 * c;
-      kernels.affine(BlockRows(s, block), c, x + at, f, f + c, s.args.lo, s.args.hi, y + at);
+      kernels.affine(s.BlockRows(block), c, x + at, f, f + c, s.args.lo, s.args.hi, y + at);
     }
   });
   return Status::Ok();

@@ -9,41 +9,20 @@
 #include <type_traits>
 
 #include "backends/cpu/dtypes.h"
+#include "backends/cpu/reduced_axes.h"
 #include "kernels/elementwise/elementwise.h"
-#include "runtime/op.h"
 
 namespace tealight {
 namespace {
 
 using Kind = schema::ReduceKind;
 
-// A walk over some axes of a row-major tensor.
-struct Axes {
-  int rank = 0;
-  size_t dims[kMaxRank] = {};
-  size_t strides[kMaxRank] = {};
-  size_t count = 1;
-
-  void Append(size_t dim, size_t stride) {
-    dims[rank] = dim;
-    strides[rank++] = stride;
-    count *= dim;
-  }
-  /// Offset of the i-th element of the walk, the last axis fastest.
-  size_t Offset(size_t i) const {
-    size_t offset = 0;
-    for (int k = rank; k-- > 0; i /= dims[k]) offset += i % dims[k] * strides[k];
-    return offset;
-  }
-};
-
 struct State {
   Kind kind;
   DType dtype;
-  Axes kept, reduced;
+  ReducedAxes axes;
   bool rows;     // reduced axes trail: [outputs, count]
   bool columns;  // [outer, count, inner]
-  size_t inner;
 };
 
 Accumulation AccumulationOf(Kind kind) {
@@ -76,25 +55,6 @@ bool Takes(Kind kind, DType dtype) {
                                     kind == Kind::l1 || kind == Kind::sum_square);
 }
 
-Status ReadAxes(const OpContext& context, int rank, uint32_t* mask) {
-  const Tensor* axes = context.input(1);
-  *mask = (1u << rank) - 1u;
-  if (axes == nullptr) return Status::Ok();
-  int64_t values[kMaxRank];
-  int count = 0;
-  RETURN_IF_ERROR(context.ReadInts(1, values, kMaxRank, &count));
-  *mask = 0;
-  for (int i = 0; i < count; ++i) {
-    const int64_t axis = values[i] < 0 ? values[i] + rank : values[i];
-    if (axis < 0 || axis >= rank || (*mask >> axis & 1u) != 0) {
-      return context.Error(TL_ERROR_WRONG_SHAPE, "axis %lld, expected distinct axes in [%d, %d)",
-                           static_cast<long long>(values[i]), -rank, rank);
-    }
-    *mask |= 1u << axis;
-  }
-  return Status::Ok();
-}
-
 Status Prepare(OpContext& context) {
   State* s = new (context.state<State>()) State();
   const auto& attributes = context.attributes<schema::Reduce>();
@@ -105,33 +65,11 @@ Status Prepare(OpContext& context) {
                          x == nullptr ? "no tensor" : DTypeName(x->dtype), static_cast<int>(s->kind));
   }
   s->dtype = x->dtype;
-  const int rank = x->shape.rank;
-  uint32_t mask = 0;
-  RETURN_IF_ERROR(ReadAxes(context, rank, &mask));
   Shape shape;
-  int first = rank, last = -1;
-  for (int i = 0; i < rank; ++i) {
-    const size_t dim = static_cast<size_t>(x->shape[i]);
-    const size_t stride = static_cast<size_t>(x->shape.Product(i + 1, rank));
-    if ((mask >> i & 1u) == 0) {
-      s->kept.Append(dim, stride);
-      shape.Append(x->shape[i]);
-      continue;
-    }
-    s->reduced.Append(dim, stride);
-    if (attributes.keepdims()) shape.Append(1);
-    if (dim != 1) {
-      first = i < first ? i : first;
-      last = i;
-    }
-  }
-  // Dims of 1 matter to no layout.
-  bool one_run = true;
-  for (int i = first; i <= last; ++i) one_run = one_run && ((mask >> i & 1u) != 0 || x->shape[i] == 1);
-  s->inner = last < 0 ? 1 : static_cast<size_t>(x->shape.Product(last + 1, rank));
-  s->rows = one_run && s->inner == 1;
-  s->columns = one_run && !s->rows && s->kind != Kind::log_sum_exp;
-  const size_t gathered = s->dtype == DType::kFloat32 && !s->columns ? s->reduced.count * sizeof(float) : 0;
+  RETURN_IF_ERROR(ReadReducedAxes(context, x->shape, attributes.keepdims(), &s->axes, &shape));
+  s->rows = s->axes.together && s->axes.inner == 1;
+  s->columns = s->axes.together && !s->rows && s->kind != Kind::log_sum_exp;
+  const size_t gathered = s->dtype == DType::kFloat32 && !s->columns ? s->axes.reduced.count * sizeof(float) : 0;
   context.RequestScratch(0, gathered);
   return context.SetOutput(0, x->dtype, shape);
 }
@@ -139,7 +77,7 @@ Status Prepare(OpContext& context) {
 // Turns n finished accumulations into results.
 void Finish(const ElementwiseKernels& kernels, const State& s, size_t n, float* y) {
   if (s.kind == Kind::mean) {
-    const float count = static_cast<float>(s.reduced.count);
+    const float count = static_cast<float>(s.axes.reduced.count);
     kernels.binary(BinaryOp::kDiv, 1, n, {y, 0, 1}, {&count, 0, 0}, y);
   } else if (s.kind == Kind::l2) {
     kernels.unary(UnaryOp::kSqrt, 0, 0, n, y, y);
@@ -164,14 +102,14 @@ void RunFloatRows(OpContext& context, const State& s) {
   const ReduceKernels& reduce = *FindReduce(context.isa());
   const float* x = context.input(0)->As<float>();
   float* y = context.output(0)->As<float>();
-  const size_t n = s.reduced.count;
+  const size_t n = s.axes.reduced.count;
   const Accumulation accumulation = AccumulationOf(s.kind);
-  context.ParallelFor(s.kept.count, 1 + 16384 / (n + 1), [&](size_t thread, size_t begin, size_t end) {
+  context.ParallelFor(s.axes.kept.count, 1 + 16384 / (n + 1), [&](size_t thread, size_t begin, size_t end) {
     float* scratch = static_cast<float*>(context.thread_scratch(thread));
     for (size_t i = begin; i < end; ++i) {
-      const float* row = x + (s.rows ? i * n : s.kept.Offset(i));
+      const float* row = x + (s.rows ? i * n : s.axes.kept.Offset(i));
       if (!s.rows) {
-        for (size_t k = 0; k < n; ++k) scratch[k] = row[s.reduced.Offset(k)];
+        for (size_t k = 0; k < n; ++k) scratch[k] = row[s.axes.reduced.Offset(k)];
         row = scratch;
       }
       reduce.rows(accumulation, 1, n, row, y + i);
@@ -189,8 +127,8 @@ void RunFloatColumns(OpContext& context, const State& s) {
   const ReduceKernels& reduce = *FindReduce(context.isa());
   const float* x = context.input(0)->As<float>();
   float* y = context.output(0)->As<float>();
-  const size_t n = s.reduced.count, inner = s.inner, blocks = (inner + kBlock - 1) / kBlock;
-  const size_t outer = inner == 0 ? 0 : s.kept.count / inner;
+  const size_t n = s.axes.reduced.count, inner = s.axes.inner, blocks = (inner + kBlock - 1) / kBlock;
+  const size_t outer = inner == 0 ? 0 : s.axes.kept.count / inner;
   context.ParallelFor(outer * blocks, 1 + 256 / (n + 1), [&](size_t, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       const size_t o = i / blocks, c = i % blocks * kBlock;
@@ -206,14 +144,14 @@ template <typename T>
 T ReduceInteger(const State& s, const T* x) {
   using Wide = std::conditional_t<std::is_signed<T>::value, int64_t, uint64_t>;
   const bool maximum = s.kind == Kind::max, minimum = s.kind == Kind::min;
-  const size_t n = s.reduced.count;
+  const size_t n = s.axes.reduced.count;
   // Of nothing: the value that any other replaces.
   const T highest = s.dtype == DType::kBool ? T(1) : std::numeric_limits<T>::max();
   T best = minimum ? highest : std::numeric_limits<T>::min();
-  if (n > 0) best = x[s.reduced.Offset(0)];
+  if (n > 0) best = x[s.axes.reduced.Offset(0)];
   uint64_t sum = s.kind == Kind::prod || s.kind == Kind::all ? 1 : 0;
   for (size_t k = 0; k < n; ++k) {
-    const T value = x[s.reduced.Offset(k)];
+    const T value = x[s.axes.reduced.Offset(k)];
     const uint64_t wide = static_cast<uint64_t>(static_cast<Wide>(value));
     if ((maximum && value > best) || (minimum && value < best)) best = value;
     switch (s.kind) {
@@ -245,8 +183,8 @@ template <typename T>
 void RunInteger(OpContext& context, const State& s) {
   const T* x = context.input(0)->As<T>();
   T* y = context.output(0)->As<T>();
-  context.ParallelFor(s.kept.count, 1 + 4096 / (s.reduced.count + 1), [&](size_t, size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) y[i] = ReduceInteger<T>(s, x + s.kept.Offset(i));
+  context.ParallelFor(s.axes.kept.count, 1 + 4096 / (s.axes.reduced.count + 1), [&](size_t, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) y[i] = ReduceInteger<T>(s, x + s.axes.kept.Offset(i));
   });
 }
 
