@@ -50,6 +50,18 @@ def test_picture_is_upright(tmp_path):
     assert x[0, :, 0].max() == 0 and x[0, :, -1].min() == 255
 
 
+def test_picture_is_scaled_across_first(tmp_path):
+    """Each pass rounds to 8 bits, so their order shows; releases of Pillow differ in it."""
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 31, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "tall.png")
+    info, sizes = TensorInfo("x", np.dtype(np.uint8), (1, 20, 20, 3)), image(width=20, height=20)
+    narrow = Image.fromarray(pixels).resize((20, 64), Image.Resampling.BILINEAR)
+    low = Image.fromarray(pixels).resize((31, 20), Image.Resampling.BILINEAR)
+    x = inputs.picture(str(tmp_path / "tall.png"), info, [sizes])[0]
+    np.testing.assert_array_equal(x, narrow.resize((20, 20), Image.Resampling.BILINEAR))
+    assert (x != low.resize((20, 20), Image.Resampling.BILINEAR)).any()
+
+
 def test_open_files_are_read_by_their_name(red):
     with open(red, "rb") as f:
         found = inputs.load([], {"x": f}, [TensorInfo("x", F32, (1, 2, 4, 3))], [image()])
