@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The library (:tealight). Open this folder in Android Studio, or: gradle :tealight:assembleRelease
+// The library (:tealight) and the sample app (:sample). Open this folder in Android Studio, or: gradle :sample:assembleDebug
 pluginManagement {
     repositories {
         google()
@@ -18,4 +18,4 @@ dependencyResolutionManagement {
 
 rootProject.name = "tealight-android"
 
-include(":tealight")
+include(":tealight", ":sample")

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.tealight;
 
-import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
@@ -86,56 +85,19 @@ public final class ImageInfo {
 
   /**
    * Writes a picture into a tensor of the input: normalised where that is {@link DataType#FLOAT32}, as it is where it
-   * is {@link DataType#UINT8} or {@link DataType#INT8}. The numbers are those of {@code tealight run}.
+   * is {@link DataType#UINT8} or {@link DataType#INT8}. The numbers are those of {@code tealight run}. For one picture;
+   * {@link ImageConverter} is for many, and for those of another size.
    *
    * @param tensor of the picture's size
    * @param pixels row by row, each 0xAARRGGBB as of Bitmap.getPixels; alpha is ignored
    * @throws TealightException the tensor has another size or type
    */
   public void fill(Tensor tensor, int[] pixels) {
-    int channels = getChannels();
-    if (channels != (channelOrder == ChannelOrder.GRAY ? 1 : 3)) {
-      throw new TealightException(ErrorCode.INVALID_ARGUMENT,
-          "image '" + input + "': " + channels + " channels in order " + channelOrder + ", expected 3, or 1 for GRAY");
-    }
-    boolean floats = tensor.getDataType() == DataType.FLOAT32;
-    if (!floats && tensor.getDataType() != DataType.UINT8 && tensor.getDataType() != DataType.INT8) {
-      throw new TealightException(ErrorCode.WRONG_DTYPE,
-          "image '" + input + "': " + tensor.getDataType() + ", expected FLOAT32, UINT8 or INT8");
-    }
-    if (tensor.getByteSize() != (floats ? 4L : 1L) * channels * pixels.length) {
+    ImageConverter converter = new ImageConverter(this, tensor);
+    if (pixels.length != converter.getWidth() * converter.getHeight()) {
       throw new TealightException(ErrorCode.WRONG_SHAPE,
           "image '" + input + "': " + pixels.length + " pixels, expected as many as " + tensor + " has");
     }
-    ByteBuffer target = tensor.getBuffer();
-    for (int channel = 0; channel < channels; ++channel) {
-      int start = channelsFirst ? channel * pixels.length : channel;
-      int step = channelsFirst ? 1 : channels;
-      if (floats) {
-        fillFloats(target, pixels, channel, start, step);
-      } else {
-        for (int i = 0; i < pixels.length; ++i) target.put(start + i * step, (byte) level(pixels[i], channel));
-      }
-    }
-  }
-
-  private void fillFloats(ByteBuffer target, int[] pixels, int channel, int start, int step) {
-    float[] table = new float[256];
-    for (int i = 0; i < table.length; ++i) table[i] = (i - mean[channel]) * scale[channel];
-    for (int i = 0; i < pixels.length; ++i) {
-      target.putFloat(4 * (start + i * step), table[level(pixels[i], channel)]);
-    }
-  }
-
-  // 0 to 255. Grey is the sum of ITU-R BT.601 in 16 bits of fraction, as Pillow has it.
-  private int level(int pixel, int channel) {
-    switch (channelOrder) {
-      case RGB:
-        return (pixel >> (16 - 8 * channel)) & 0xFF;
-      case BGR:
-        return (pixel >> (8 * channel)) & 0xFF;
-      default:
-        return (((pixel >> 16) & 0xFF) * 19595 + ((pixel >> 8) & 0xFF) * 38470 + (pixel & 0xFF) * 7471 + 0x8000) >> 16;
-    }
+    converter.convert(pixels, converter.getWidth(), converter.getHeight());
   }
 }
