@@ -74,8 +74,8 @@ def main() -> int:
     console.print(f"[cyan]==[/] building {bundle.relative_to(ROOT)} from {path.name}")
     start = time.perf_counter()
     image = {"mean": 127.5, "scale": 1 / 127.5, "order": "BGR"}
-    shapes = {"x": [1, 3, HEIGHT, WIDTH]}
-    report = tealight.build(str(path), str(bundle), shapes=shapes, image=image, labels=characters)
+    options = {"image": image, "labels": characters, "golden": [{"x": picture}]}
+    report = tealight.build(str(path), str(bundle), shapes={"x": [1, 3, HEIGHT, WIDTH]}, **options)
     print(report)
     console.print(f"built in {time.perf_counter() - start:.1f} s\n")
 
@@ -124,7 +124,7 @@ def write_comparison(path: pathlib.Path, bundle: pathlib.Path, picture: np.ndarr
     code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
     if code == 0:
         console.print(f"the report: {report.relative_to(ROOT)}")
-        print(f"next, drop that picture on a page: .venv/bin/tealight serve {bundle.relative_to(ROOT)} --open")
+        print(f"next, a page that runs it: .venv/bin/tealight serve {bundle.relative_to(ROOT)} --open")
     return code
 
 

@@ -404,7 +404,7 @@ def _report(
         nodes=_count(graph),
         passes=_changes(applied.passes),
         macs=sum(ops.get(n.op).macs(n) for n in graph.nodes) if static else 0,
-        constants_bytes=sum(int(c.nbytes) for c in bundle.constants),
+        constants_bytes=bundle.weights_bytes,
         arena_bytes=plan.arena_bytes if plan else None,
         arena_lower_bound=plan.lower_bound if plan else None,
         file_bytes=file_bytes,

@@ -160,3 +160,10 @@ class Bundle:
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of all constants but those that only the golden data reads."""
+        read = {t.constant for p in self.programs for t in p.tensors}
+        golden = {c for g in self.golden for c in (*g["inputs"], *g["outputs"])} - read
+        return sum(int(c.nbytes) for i, c in enumerate(self.constants) if i not in golden)

@@ -86,7 +86,7 @@ class Summary:
     Attributes:
         file: Its name, without folder.
         file_bytes: Its size.
-        weights_bytes: Of all constants.
+        weights_bytes: Of all constants but golden data.
         programs: Entry points first.
         images: How inputs are made from pictures.
         labels: Number of labels by output.
@@ -126,7 +126,7 @@ def summarize(path: str | os.PathLike[str]) -> Summary:
     return Summary(
         file=os.path.basename(os.fspath(path)),
         file_bytes=os.stat(path).st_size,
-        weights_bytes=sum(int(c.nbytes) for c in bundle.constants),
+        weights_bytes=bundle.weights_bytes,
         programs=[_program(bundle, bundle.programs[i], i in entries) for i in order],
         images=bundle.images,
         labels={k: len(v) for k, v in bundle.labels.items()},

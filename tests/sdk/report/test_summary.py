@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a summary says of a bundle."""
 
+import numpy as np
 from graph_builder import Build
 
 from tealight.bundle import writer
@@ -26,6 +27,20 @@ def test_static_program(tmp_path):
     assert 0 < program.arena_lower_bound <= program.arena_bytes
     assert all(s.offset + s.size <= program.arena_bytes for s in program.spans)
     assert summary.file == "m.tea" and summary.to_json()["programs"][0]["rows"][1]["op"] == "unary"
+
+
+def test_golden_data_is_no_weights(tmp_path):
+    b = Build()
+    b.graph.outputs = [b.conv(b.input(1, 8, 8, 3), 5)]
+    bundle = emit(b.graph).bundle
+    writer.write(tmp_path / "m.tea", writer.to_bytes(bundle))
+    weights = len(bundle.constants)
+    blobs = [*bundle.constants, np.zeros(8 * 8 * 3, np.float32), np.zeros(8 * 8 * 5, np.float32)]
+    bundle.golden = [{"program": 0, "inputs": [weights], "outputs": [weights + 1], "input_dims": []}]
+    writer.set_constants(bundle, blobs)
+    writer.write(tmp_path / "g.tea", writer.to_bytes(bundle))
+    plain, golden = (summarize(tmp_path / name) for name in ("m.tea", "g.tea"))
+    assert golden.weights_bytes == plain.weights_bytes and golden.file_bytes > plain.file_bytes
 
 
 def test_totals_by_op():

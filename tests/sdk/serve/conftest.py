@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from sdk.serve.client import Client, colours, loop
 
@@ -19,7 +20,15 @@ def bundles(native: None, tmp_path_factory: pytest.TempPathFactory) -> list[str]
     """colours.tea and loop.tea."""
     folder = tmp_path_factory.mktemp("bundles")
     image = {"mean": 0.0, "scale": 1 / 64}
-    tealight.build(colours(folder / "c.onnx"), folder / "colours.tea", labels=["red", "<green>", "blue"], image=image)
+    green = np.zeros((1, 3, 8, 12), np.float32)
+    green[:, 1] = 3
+    tealight.build(
+        colours(folder / "c.onnx"),
+        folder / "colours.tea",
+        labels=["red", "<green>", "blue"],
+        image=image,
+        golden=[{"x": green}],
+    )
     tealight.build(loop(folder / "l.onnx"), folder / "loop.tea")
     return [str(folder / "colours.tea"), str(folder / "loop.tea")]
 

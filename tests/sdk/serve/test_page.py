@@ -194,7 +194,7 @@ def test_everything_works_with_keys_alone(browser, small):
         order.append(browser.js("document.activeElement.id"))
         if order[-1] == "random":
             break
-    assert order[-4:] == ["model", "device", "pick", "random"]
+    assert order[-5:] == ["model", "device", "pick", "example", "random"]
     browser.press("Enter", text="\r")
     finished(browser)
     assert "random numbers" in browser.text("#scene")
@@ -222,6 +222,16 @@ def test_a_long_run_can_be_cancelled(browser, small, folder):
     browser.click("#cancel")
     browser.wait("document.querySelector('#status').textContent === 'Cancelled.'")
     assert browser.js("document.querySelector('#progress').hidden") and browser.errors == []
+
+
+def test_the_example_of_a_bundle_has_the_bits_of_its_build(browser, small):
+    show(browser, small)
+    browser.click("#example")
+    finished(browser)
+    assert browser.text(".verdict").startswith("<green>") and "as when it was built ✓" in browser.text(".chips")
+    assert "random" not in browser.text("#scene")
+    browser.choose("#model", "1")
+    assert browser.js("document.querySelector('#example').hidden")
 
 
 def test_a_run_ends_when_its_page_goes(browser, small, folder):
