@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import shutil
 
 import pytest
-from ios.swift_build import PACKAGE, ROOT, compile_with_package, run
+from ios.swift_build import PACKAGE, ROOT, SCRATCH, compile_with_package, run
 
 FENCE = re.compile(r"^```swift\n(.*?)^```", re.M | re.S)
 FILES = [
@@ -71,6 +72,22 @@ def pieces(package, data, environment, tmp_path_factory) -> pathlib.Path:
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_snippet_runs(name, pieces, environment):
     run(environment, pieces / "snippets", name, cwd=pieces, timeout=60)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("swift")
+def test_documentation_builds_without_warnings(package, environment, tmp_path):
+    module_map = PACKAGE / "Sources" / "CTealight" / "module.modulemap"
+    target = json.loads(run(environment, "swiftc", "-print-target-info"))["target"]["unversionedTriple"]
+    run(
+        environment, "swift-symbolgraph-extract", "-module-name", "Tealight", "-I", SCRATCH / "release" / "Modules",
+        "-Xcc", f"-fmodule-map-file={module_map}", "-target", target, "-output-dir", tmp_path,
+    )  # fmt: skip
+    run(
+        environment, "docc", "convert", PACKAGE / "Sources" / "Tealight" / "Tealight.docc", "--warnings-as-errors",
+        "--additional-symbol-graph-dir", tmp_path, "--fallback-display-name", "Tealight",
+        "--fallback-bundle-identifier", "dev.tealight.Tealight", "--output-path", tmp_path / "documentation",
+    )  # fmt: skip
 
 
 def test_files_that_the_readme_names_exist():

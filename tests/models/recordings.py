@@ -39,7 +39,7 @@ RECORDED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "classification_int8": ("mobilenet_v1_0.25_128", "kitten_int8", {}),
     "detection": ("fastestdet_onnx", "img3", {}),
     "faces": ("ultraface_slim320", "img13_decoded", {"image": {"mean": 127.0, "scale": 1 / 128}}),
-    "word": ("mlperf_tiny_kws_dscnn", "mlperf_sample_on", {"labels": WORDS}),
+    "word": ("mlperf_tiny_kws_dscnn", "mlperf_sample_on", {"labels": WORDS, "golden": True}),
     "speech": ("silero_vad", "chain120_silero_vad_openvino_16k", {}),
     "open_batch": ("iris_mlp", "onnx150", {}),
 }

@@ -16,20 +16,26 @@ import CTealight
 /// print(tensor.shape)
 /// ```
 public struct ImageInput: Hashable, Sendable {
+  /// The order of a pixel's channels in the input.
   public enum ChannelOrder: Int32, Sendable {
     case rgb, bgr, gray
   }
 
   /// Of the input.
   public let name: String
+  /// Rows of pixels.
   public let height: Int
+  /// Pixels in a row.
   public let width: Int
+  /// 3, or 1 for gray.
   public let channels: Int
   /// [1, channels, height, width] if true, else [1, height, width, channels].
   public let isChannelsFirst: Bool
+  /// Red first, blue first, or gray.
   public let channelOrder: ChannelOrder
-  /// One per channel, as is `scale`: x = (pixel - mean) * scale, pixel from 0 to 255.
+  /// One per channel: x = (pixel - mean) * scale, pixel from 0 to 255.
   public let mean: [Float]
+  /// One per channel.
   public let scale: [Float]
 
   init(_ info: tl_image_info) {
@@ -43,6 +49,7 @@ public struct ImageInput: Hashable, Sendable {
     scale = Array(UnsafeBufferPointer(start: info.scale, count: Int(info.channels)))
   }
 
+  /// Of the input.
   public var shape: [Int] { isChannelsFirst ? [1, channels, height, width] : [1, height, width, channels] }
 
   /// The picture as a tensor of the model's type: `Float`, `Float16`, or `UInt8` for raw pixels.
@@ -95,6 +102,7 @@ public struct ImageInput: Hashable, Sendable {
 
 /// A type that inputs of pictures have.
 public protocol ImageScalar: TensorScalar {
+  /// The element that a pixel becomes.
   static func make(pixel: UInt8, mean: Float, scale: Float) -> Self
 }
 

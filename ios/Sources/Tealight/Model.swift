@@ -122,7 +122,9 @@ public final class Model: Sendable {
 
 /// Name, element type and shape of an input or output.
 public struct TensorDescription: Hashable, Sendable {
+  /// Of the input or output.
   public let name: String
+  /// The type of the elements.
   public let dataType: DataType
   /// nil where a dim is not fixed.
   public let shape: [Int?]

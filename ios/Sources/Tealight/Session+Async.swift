@@ -13,7 +13,7 @@ extension Session {
     try await run(handle, deadline)
   }
 
-  /// Binds the inputs, runs, and returns copies of all outputs.
+  /// Binds the inputs, runs, and returns copies of all outputs. Inputs that are not named keep what they had.
   @discardableResult
   public func run(
     _ inputs: [String: any TensorConvertible], deadline: Duration? = nil

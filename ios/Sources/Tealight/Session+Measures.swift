@@ -21,9 +21,13 @@ extension Session {
   public struct ProfileRow: Hashable, Sendable {
     /// Of the source model's node.
     public let name: String
+    /// What it does.
     public let op: String
+    /// How often it ran.
     public let runs: UInt64
+    /// Of all runs.
     public let totalTime: Duration
+    /// Of the fastest run.
     public let minimumTime: Duration
   }
 

@@ -17,7 +17,9 @@ extension Session {
     public var entryPoint: String?
     /// nil: as the power mode says.
     public var threads: Int?
+    /// What runs the model.
     public var backend = Backend.automatic
+    /// Which cores run it.
     public var powerMode = PowerMode.balanced
     /// One of ``Runtime/isaNames``; nil is the best one. For tests and comparisons: the numbers are the same.
     public var isa: String?
@@ -28,6 +30,7 @@ extension Session {
     /// Called with the runtime's messages, on any thread. The runtime prints nothing itself.
     public var log: (@Sendable (LogLevel, String) -> Void)?
 
+    /// The defaults, but for the number of threads.
     public init(threads: Int? = nil) {
       self.threads = threads
     }

@@ -21,8 +21,11 @@ import Foundation
 /// It is `@unchecked Sendable` since the compiler cannot see that: every field that changes is touched under `lock` or
 /// between `acquire` and `release`, of which one caller at a time can be inside.
 public final class Session: @unchecked Sendable {
+  /// What it runs; shared with other sessions.
   public let model: Model
+  /// What it is fed, in the model's order.
   public let inputs: [TensorDescription]
+  /// What it gives, in the model's order.
   public let outputs: [TensorDescription]
 
   private let inputIndex: [String: Int]
@@ -47,6 +50,7 @@ public final class Session: @unchecked Sendable {
     var isOwn = false
   }
 
+  /// Plans the run and takes the memory for it; see ``Options``.
   public init(_ model: Model, options: Options = Options()) throws(TealightError) {
     let entryPoint = try options.entryPointIndex(in: model)
     let log = options.log.map(LogBox.init)
@@ -225,7 +229,7 @@ public final class Session: @unchecked Sendable {
     try use { handle throws(TealightError) in try run(handle, deadline) }
   }
 
-  /// Binds the inputs, runs, and returns copies of all outputs.
+  /// Binds the inputs, runs, and returns copies of all outputs. Inputs that are not named keep what they had.
   @discardableResult
   public func run(
     _ inputs: [String: any TensorConvertible], deadline: Duration? = nil

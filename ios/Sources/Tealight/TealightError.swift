@@ -21,20 +21,33 @@ public struct TealightError: Error, Hashable, Sendable {
     }
 
     // The caller's mistake.
+    /// An argument that fits nothing, such as memory that is not aligned.
     public static let invalidArgument = Code(rawValue: 100)
+    /// Elements of another type than the model or the caller named.
     public static let wrongDtype = Code(rawValue: 101)
+    /// A shape or a length that does not fit.
     public static let wrongShape = Code(rawValue: 102)
+    /// A name or index of nothing.
     public static let notFound = Code(rawValue: 103)
+    /// A run before every input was bound.
     public static let missingInput = Code(rawValue: 104)
     // The bundle.
+    /// A file that cannot be read.
     public static let io = Code(rawValue: 200)
+    /// A file that is no bundle, or is damaged.
     public static let invalidBundle = Code(rawValue: 201)
+    /// A bundle for a newer runtime.
     public static let unsupportedVersion = Code(rawValue: 202)
+    /// An op that this build of the runtime lacks.
     public static let unsupportedOp = Code(rawValue: 203)
     // While running.
+    /// No memory, or more needed than the limit in the options.
     public static let outOfMemory = Code(rawValue: 300)
+    /// The run was cancelled.
     public static let cancelled = Code(rawValue: 301)
+    /// The run took longer than it may.
     public static let deadline = Code(rawValue: 302)
+    /// The run failed.
     public static let runtime = Code(rawValue: 303)
     /// Another call on the same session is running.
     public static let busy = Code(rawValue: 304)
@@ -43,10 +56,12 @@ public struct TealightError: Error, Hashable, Sendable {
     public static let closed = Code(rawValue: -1)
   }
 
+  /// What to decide by.
   public let code: Code
   /// `<object>: <what was found>, <what was expected>[; <what to do>]`.
   public let message: String
 
+  /// Makes an error; apps do so in tests.
   public init(_ code: Code, _ message: String) {
     self.code = code
     self.message = message

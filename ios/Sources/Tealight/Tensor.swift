@@ -10,6 +10,7 @@ import CTealight
 /// print(pixels.count, scores.shape, scores.scalars)
 /// ```
 public struct Tensor<Scalar: TensorScalar>: Sendable {
+  /// The same tensor without its type.
   public private(set) var anyTensor: AnyTensor
 
   /// The same number everywhere.
@@ -38,6 +39,7 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   ///
   /// - Parameters:
   ///   - bytes: Aligned to `Scalar`, exactly as long as `shape` needs; nobody writes to it before `deallocator` is called.
+  ///   - shape: The dims, the slowest first.
   ///   - deallocator: Called once, when no tensor and no session uses the memory any more.
   public init(
     bytesNoCopy bytes: UnsafeMutableRawBufferPointer, shape: [Int], deallocator: @escaping @Sendable () -> Void
@@ -54,14 +56,20 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
     anyTensor = AnyTensor(dataType: Scalar.dataType, shape: shape, storage: storage)
   }
 
-  /// The typed view of a tensor; throws `wrongDtype` when it holds other elements.
+  /// The typed view of a tensor; throws `wrongDtype` when it holds other elements, `wrongShape` other than its shape says.
   public init(_ tensor: AnyTensor) throws(TealightError) {
     guard tensor.dataType == Scalar.dataType else {
       throw TealightError(.wrongDtype, "tensor: \(tensor.dataType), expected \(Scalar.dataType)")
     }
+    let expected = try AnyTensor.count(of: tensor.shape, elementSize: MemoryLayout<Scalar>.stride)
+    guard tensor.storage.bytes.count == expected else {
+      let found = tensor.storage.bytes.count
+      throw TealightError(.wrongShape, "tensor: \(found) bytes, expected \(expected) for shape \(tensor.shape)")
+    }
     anyTensor = tensor
   }
 
+  /// The dims, the slowest first.
   public var shape: [Int] { anyTensor.shape }
   /// The number of elements.
   public var count: Int { anyTensor.storage.bytes.count / MemoryLayout<Scalar>.stride }
@@ -102,7 +110,9 @@ extension Tensor: TensorConvertible {}
 
 /// A tensor whose element type is known only while running; `Tensor<Float>(any)` gives the typed view.
 public struct AnyTensor: TensorConvertible {
+  /// The type of the elements.
   public let dataType: DataType
+  /// The dims, the slowest first.
   public let shape: [Int]
   var storage: TensorStorage
 

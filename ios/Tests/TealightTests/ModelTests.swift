@@ -40,6 +40,9 @@ struct ModelTests {
     #expect(released.value == 1)
     #expect(code { _ = try Model(bytesNoCopy: aligned(data.prefix(64))) { released.increment() } } == .invalidBundle)
     #expect(released.value == 2)
+    let crooked = UnsafeMutableRawBufferPointer(rebasing: aligned(Data(count: 8) + data)[8...])
+    #expect(code { _ = try Model(bytesNoCopy: crooked) { released.increment() } } == .invalidArgument)
+    #expect(released.value == 3)
   }
 
   func aligned(_ data: Data) -> UnsafeMutableRawBufferPointer {

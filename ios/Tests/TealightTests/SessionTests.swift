@@ -151,6 +151,15 @@ struct SessionTests {
     #expect(code { _ = try Session(model, options: options) } == .invalidArgument)
   }
 
+  @Test func selfTestOfABundleWithGoldenData() throws {
+    let session = try TestData.session("word")
+    let inputs = try TestData.inputs(session, "word/0")
+    let before = try session.run(inputs)[session.outputs[0].name]?.bytes
+    try session.selfTest()
+    #expect(code { try session.run() } == .missingInput)  // it unbinds them
+    #expect(try session.run(inputs)[session.outputs[0].name]?.bytes == before)
+  }
+
   @Test func selfTestWithoutGoldenData() throws {
     #expect(code { try session.selfTest() } == .notFound)
   }

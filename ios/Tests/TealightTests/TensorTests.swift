@@ -58,6 +58,8 @@ struct TensorTests {
   @Test func wrongType() throws {
     let bytes = try Tensor([1, 2] as [UInt8], shape: [2])
     #expect(code { _ = try Tensor<Float>(bytes.anyTensor) } == .wrongDtype)
+    let short = bytes.anyTensor.withUnsafeBytes { AnyTensor(dataType: .uint8, shape: [3], bytes: $0) }
+    #expect(code { _ = try Tensor<UInt8>(short) } == .wrongShape)
   }
 
   @Test func memoryOfTheCaller() throws {
