@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A phone that is not there: answers as adb does, keeps files in FAKE_PHONE, and runs arm64 programs under qemu.
+"""A phone that is not there: answers as adb does, keeps files in FAKE_PHONE, and runs ARM programs under qemu.
 
 FAKE_DEVICES holds what `adb devices` prints below its title. FAKE_FAULT names one fault: "push", "full", "gone",
 "crash", "abi=<name>", "report" (a report that nobody wrote), "list" (adb itself fails). Commands run in a real shell,
@@ -18,7 +18,11 @@ import sys
 ROOT = "/data/local/tmp"
 PHONE = pathlib.Path(os.environ["FAKE_PHONE"])
 FAULT = os.environ.get("FAKE_FAULT", "")
-EMULATOR = "exec qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu"
+ABI = FAULT[4:] if FAULT.startswith("abi=") else "arm64-v8a"
+EMULATOR = {
+    "arm64-v8a": "exec qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu",
+    "armeabi-v7a": "exec qemu-arm -cpu cortex-a7 -L /usr/arm-linux-gnueabihf",
+}.get(ABI, "exec")
 
 
 def local(path: str) -> pathlib.Path:
@@ -53,9 +57,7 @@ def shell(command: str) -> None:
     """Runs a command of the phone's shell."""
     if FAULT == "gone" and "--bench" in command:
         fail("no devices/emulators found")
-    properties = {"ro.product.cpu.abi": "arm64-v8a", "ro.product.model": "Fake Phone 1"}
-    if FAULT.startswith("abi="):
-        properties["ro.product.cpu.abi"] = FAULT[4:]
+    properties = {"ro.product.cpu.abi": ABI, "ro.product.model": "Fake Phone 1"}
     script = "getprop() { case $1 in " + " ".join(f"{k}) echo '{v}';;" for k, v in properties.items()) + " esac; }\n"
     script += command.replace(ROOT, str(PHONE))
     sys.exit(subprocess.run(["sh", "-c", script], stderr=subprocess.STDOUT).returncode)

@@ -31,9 +31,9 @@ def connect(
     return phone
 
 
-def need_runner(name: str = "tealight_runner") -> pathlib.Path:
-    """Skips the test where the arm64 runner or its emulator is missing."""
-    runner = pathlib.Path(phone_bench.__file__).resolve().parents[3] / "build" / "arm64" / name
+def need_runner(name: str = "tealight_runner", build: str = "arm64") -> pathlib.Path:
+    """Skips the test where the runner or its emulator is missing."""
+    runner = pathlib.Path(phone_bench.__file__).resolve().parents[3] / "build" / build / name
     if shutil.which("qemu-aarch64") is None:
         pytest.skip("qemu-aarch64 is not installed; tools/test installs qemu-user")
     if not runner.is_file():

@@ -81,6 +81,14 @@ def test_a_library_of_ones_own(model, tmp_path, monkeypatch):
     assert not (phone / "tealight").exists()
 
 
+def test_a_phone_of_32_bits(model, tmp_path, monkeypatch):
+    need_runner(build="armv7")
+    connect(tmp_path, monkeypatch, fault="abi=armeabi-v7a")
+    done = bench(model)
+    np.testing.assert_array_equal(done.outputs["y"], Y)
+    assert done.phone.abi == "armeabi-v7a" and done.isa == "arm_neon" and done.self_test == "passed"
+
+
 def test_open_dims(tmp_path, monkeypatch):
     need_runner()
     connect(tmp_path, monkeypatch)
