@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tealight.ir.types import Dim
+from tealight.ir.types import Dim, TensorType
 
 _FRESH = itertools.count()
 
@@ -70,6 +70,45 @@ def output_hw(h: Dim, w: Dim, attrs: dict[str, Any]) -> tuple[Dim, Dim]:
     top, left, bottom, right = attrs["pads"]
     ceil_mode = bool(attrs.get("ceil_mode", False))
     return output_size(h, kh, sh, (top, bottom), dh, ceil_mode), output_size(w, kw, sw, (left, right), dw, ceil_mode)
+
+
+def check_conv(error: Callable[..., Exception], x: TensorType, weight: TensorType, attrs: dict[str, Any]) -> None:
+    """Checks x [n, h, w, c] and weight [oc, kh, kw, c / group] of a convolution, but for their types."""
+    check_window(error, attrs)
+    if x.rank != 4:
+        raise error("x", found=x, expected="[n, h, w, c]")
+    kernel, group = tuple(attrs["kernel_shape"]), attrs["group"]
+    c, oc = x.shape[3], weight.shape[0]
+    if not isinstance(oc, int) or group < 1 or oc % group:
+        raise error("group", found=group, expected=f"a divisor of oc = {oc}")
+    if weight.rank != 4 or weight.shape[1:3] != kernel or (isinstance(c, int) and weight.shape[3] * group != c):
+        raise error("weight", found=weight, expected=f"[oc, {kernel[0]}, {kernel[1]}, {c} / {group}]")
+
+
+def conv_shape(
+    error: Callable[..., Exception], x: TensorType, weight: TensorType, attrs: dict[str, Any]
+) -> tuple[Dim, ...]:
+    """Checks as check_conv and returns the shape of the convolution's result."""
+    check_conv(error, x, weight, attrs)
+    oh, ow = output_hw(x.shape[1], x.shape[2], attrs)
+    if any(isinstance(d, int) and d < 1 for d in (oh, ow)):
+        raise error("x", found=x, expected="room for one window")
+    return x.shape[0], oh, ow, weight.shape[0]
+
+
+def conv_sums(x: np.ndarray, weight: np.ndarray, attrs: dict[str, Any], fill: float) -> np.ndarray:
+    """Returns the sums of a convolution [n, oh, ow, oc] in float64, `fill` being what lies outside of x."""
+    taps, group = windows(x, attrs, fill), attrs["group"]
+    oc, kh, kw, c = weight.shape
+    parts = []
+    for g in range(group):
+        own = weight[g * (oc // group) : (g + 1) * (oc // group)].astype(np.float64)
+        total: Any = 0.0
+        for i in range(kh):
+            for j in range(kw):
+                total = total + taps[i][j][..., g * c : (g + 1) * c].astype(np.float64) @ own[:, i, j].T
+        parts.append(total)
+    return np.concatenate(parts, axis=-1)
 
 
 def windows(x: np.ndarray, attrs: dict[str, Any], fill: float) -> list[list[np.ndarray]]:

@@ -11,7 +11,7 @@ from tealight.ir.graph import Node
 from tealight.ir.types import DType, Layout, TensorType
 from tealight.ops._registry import Case, OpDef, get, register
 from tealight.ops._stored import check_stored, restore, stored_cases
-from tealight.ops._window import check_window, output_hw, windows
+from tealight.ops._window import conv_shape, conv_sums, output_hw
 
 
 def _act(kind: str, alpha: float = 0.0, beta: float = 0.0) -> dict[str, Any]:
@@ -82,30 +82,23 @@ class Conv2d(OpDef):
         """Returns float32 [n, oh, ow, oc]."""
         x, weight, bias, residual, scale, zero_point = (*inputs, *[None] * 4)[:6]
         assert x is not None and weight is not None
-        check_window(self.error, attrs)
         if x.dtype is not DType.FLOAT32:
             raise self.error("x", found=x.dtype.label, expected="float32")
         check_stored(self.error, weight, scale, zero_point, attrs["block_size"])
-        if x.rank != 4:
-            raise self.error("x", found=x, expected="[n, h, w, c]")
-        kernel, group = tuple(attrs["kernel_shape"]), attrs["group"]
-        c, oc = x.shape[3], weight.shape[0]
-        if not isinstance(oc, int) or group < 1 or oc % group:
-            raise self.error("group", found=group, expected=f"a divisor of oc = {oc}")
-        if weight.rank != 4 or weight.shape[1:3] != kernel or (isinstance(c, int) and weight.shape[3] * group != c):
-            raise self.error("weight", found=weight, expected=f"[oc, {kernel[0]}, {kernel[1]}, {c} / {group}]")
+        shape = conv_shape(self.error, x, weight, attrs)
+        oc = shape[3]
         if bias is not None and bias.shape != (oc,):
             raise self.error("bias", found=bias, expected=f"[{oc}]")
         if attrs["winograd"] not in (0, 2, 4):
             raise self.error("winograd", found=attrs["winograd"], expected="0, 2 or 4")
         if attrs["winograd"] and (
-            kernel != (3, 3) or group != 1 or attrs["strides"] != [1, 1] or attrs["dilations"] != [1, 1]
+            attrs["kernel_shape"] != [3, 3]
+            or attrs["group"] != 1
+            or attrs["strides"] != [1, 1]
+            or attrs["dilations"] != [1, 1]
         ):
             raise self.error("winograd", found=attrs, expected="a 3x3 kernel with stride, dilation and group 1")
-        oh, ow = output_hw(x.shape[1], x.shape[2], attrs)
-        if any(isinstance(d, int) and d < 1 for d in (oh, ow)):
-            raise self.error("x", found=x, expected="room for one window")
-        y = TensorType(x.dtype, (x.shape[0], oh, ow, oc))
+        y = TensorType(x.dtype, shape)
         if residual is not None and residual.is_static and y.is_static and residual.shape != y.shape:
             raise self.error("residual", found=residual, expected=y)
         return y
@@ -115,18 +108,7 @@ class Conv2d(OpDef):
         x, weight, bias, residual, scale, zero_point = (*inputs, *[None] * 4)[:6]
         assert x is not None and weight is not None
         weight = restore(weight, scale, zero_point, attrs["block_size"])
-        group = attrs["group"]
-        oc, kh, kw, c = weight.shape
-        taps = windows(x, attrs, 0.0)
-        parts = []
-        for g in range(group):
-            own = weight[g * (oc // group) : (g + 1) * (oc // group)].astype(np.float64)
-            acc: Any = 0.0
-            for i in range(kh):
-                for j in range(kw):
-                    acc = acc + taps[i][j][..., g * c : (g + 1) * c].astype(np.float64) @ own[:, i, j].T
-            parts.append(acc)
-        y = np.concatenate(parts, axis=-1)
+        y = conv_sums(x, weight, attrs, 0.0)
         y = y if bias is None else y + bias
         y = (y if residual is None else y + residual).astype(np.float32)
         activation = attrs["activation"]

@@ -11,7 +11,7 @@ from tealight.ir.graph import Node
 from tealight.ir.types import Dim, DType, Layout, TensorType
 from tealight.ops._registry import Case, OpDef, get, register
 from tealight.ops._stored import check_stored, restore, stored_cases
-from tealight.ops._window import check_window, derived_dim
+from tealight.ops._window import check_conv, derived_dim
 
 
 @register
@@ -44,18 +44,11 @@ class ConvTranspose2d(OpDef):
         """Returns float32 [n, oh, ow, oc]."""
         x, weight, bias, scale, zero_point = (*inputs, *[None] * 3)[:5]
         assert x is not None and weight is not None
-        check_window(self.error, attrs)
         if x.dtype is not DType.FLOAT32:
             raise self.error("x", found=x.dtype.label, expected="float32")
         check_stored(self.error, weight, scale, zero_point)
-        if x.rank != 4:
-            raise self.error("x", found=x, expected="[n, h, w, c]")
-        kernel, group = tuple(attrs["kernel_shape"]), attrs["group"]
-        c, oc = x.shape[3], weight.shape[0]
-        if not isinstance(oc, int) or group < 1 or oc % group:
-            raise self.error("group", found=group, expected=f"a divisor of oc = {oc}")
-        if weight.rank != 4 or weight.shape[1:3] != kernel or (isinstance(c, int) and weight.shape[3] * group != c):
-            raise self.error("weight", found=weight, expected=f"[oc, {kernel[0]}, {kernel[1]}, {c} / {group}]")
+        check_conv(self.error, x, weight, attrs)
+        oc = weight.shape[0]
         if bias is not None and bias.shape != (oc,):
             raise self.error("bias", found=bias, expected=f"[{oc}]")
         if len(attrs["output_padding"]) != 2 or min(attrs["output_padding"]) < 0:

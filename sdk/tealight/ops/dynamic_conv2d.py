@@ -12,7 +12,7 @@ from tealight.ir.types import DType, Layout, TensorType
 from tealight.ops._dynamic import activate, quantize_rows, to_float
 from tealight.ops._quantized import check_channels
 from tealight.ops._registry import Case, OpDef, get, register
-from tealight.ops._window import check_window, output_hw, windows
+from tealight.ops._window import conv_shape, conv_sums, output_hw
 
 
 @register
@@ -37,24 +37,14 @@ class DynamicConv2d(OpDef):
         """Returns float32 [n, oh, ow, oc]."""
         x, weight, scale, bias, residual = (*inputs, None, None)[:5]
         assert x is not None and weight is not None and scale is not None
-        check_window(self.error, attrs)
         if x.dtype is not DType.FLOAT32 or weight.dtype is not DType.INT8:
             raise self.error("dtype", found=f"{x.dtype.label} and {weight.dtype.label}", expected="float32 and int8")
-        if x.rank != 4:
-            raise self.error("x", found=x, expected="[n, h, w, c]")
-        kernel, group = tuple(attrs["kernel_shape"]), attrs["group"]
-        c, oc = x.shape[3], weight.shape[0]
-        if not isinstance(oc, int) or group < 1 or oc % group:
-            raise self.error("group", found=group, expected=f"a divisor of oc = {oc}")
-        if weight.rank != 4 or weight.shape[1:3] != kernel or (isinstance(c, int) and weight.shape[3] * group != c):
-            raise self.error("weight", found=weight, expected=f"[oc, {kernel[0]}, {kernel[1]}, {c} / {group}]")
+        shape = conv_shape(self.error, x, weight, attrs)
+        oc = shape[3]
         check_channels(self.error, "scale", scale, DType.FLOAT32, oc)
         if bias is not None:
             check_channels(self.error, "bias", bias, DType.FLOAT32, oc)
-        oh, ow = output_hw(x.shape[1], x.shape[2], attrs)
-        if any(isinstance(d, int) and d < 1 for d in (oh, ow)):
-            raise self.error("x", found=x, expected="room for one window")
-        y = TensorType(x.dtype, (x.shape[0], oh, ow, oc))
+        y = TensorType(x.dtype, shape)
         if residual is not None and residual.is_static and y.is_static and residual.shape != y.shape:
             raise self.error("residual", found=residual, expected=y)
         return y
@@ -64,18 +54,7 @@ class DynamicConv2d(OpDef):
         x, weight, scale, bias, residual = (*inputs, None, None)[:5]
         assert x is not None and weight is not None and scale is not None
         steps, x_scale, _ = quantize_rows(x.reshape(len(x), int(np.prod(x.shape[1:]))))
-        taps = windows(steps.reshape(x.shape).astype(np.float64), attrs, 0.0)
-        oc, kh, kw, c = weight.shape
-        n = oc // attrs["group"]
-        parts = []
-        for g in range(attrs["group"]):
-            own = weight[g * n : (g + 1) * n].astype(np.float64)
-            total: Any = 0.0
-            for i in range(kh):
-                for j in range(kw):
-                    total = total + taps[i][j][..., g * c : (g + 1) * c] @ own[:, i, j].T
-            parts.append(total)
-        sums = np.concatenate(parts, axis=-1)  # integers below 2^53
+        sums = conv_sums(steps.reshape(x.shape), weight, attrs, 0.0)  # integers below 2^53
         y = to_float(sums, x_scale.reshape(-1, 1, 1, 1), scale, bias)
         return activate(y if residual is None else np.asarray(y + residual, np.float32), attrs["activation"])
 

@@ -3,12 +3,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tealight.ir.types import DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
+
+
+def normalized_tail(
+    error: Callable[..., Exception], x: TensorType, axis: int, scale: TensorType | None, bias: TensorType | None
+) -> TensorType:
+    """Checks the operands of a norm over the dims of x from `axis` on and returns the float32 type of those dims."""
+    if x.rank == 0 or not -x.rank <= axis < x.rank:
+        raise error("axis", found=axis, expected=f"in [{-x.rank}, {x.rank})")
+    tail = TensorType(DType.FLOAT32, x.shape[axis % x.rank :])
+    for name, operand in (("scale", scale), ("bias", bias)):
+        if operand is None:
+            continue
+        same = not operand.is_static or not tail.is_static or operand.elements == tail.elements
+        if operand.dtype is not DType.FLOAT32 or not same:
+            raise error(name, found=operand, expected=tail)
+    return tail
 
 
 @register
@@ -29,15 +46,7 @@ class LayerNorm(OpDef):
         assert x is not None
         if x.dtype is not DType.FLOAT32:
             raise self.error("x", found=x.dtype.label, expected="float32")
-        if x.rank == 0 or not -x.rank <= attrs["axis"] < x.rank:
-            raise self.error("axis", found=attrs["axis"], expected=f"in [{-x.rank}, {x.rank})")
-        tail = TensorType(x.dtype, x.shape[attrs["axis"] % x.rank :])
-        for name, operand in (("scale", scale), ("bias", bias)):
-            if operand is None:
-                continue
-            same = not operand.is_static or not tail.is_static or operand.elements == tail.elements
-            if operand.dtype is not DType.FLOAT32 or not same:
-                raise self.error(name, found=operand, expected=tail)
+        normalized_tail(self.error, x, attrs["axis"], scale, bias)
         return TensorType(x.dtype, x.shape)
 
     def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray:

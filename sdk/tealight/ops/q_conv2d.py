@@ -20,7 +20,7 @@ from tealight.ops._quantized import (
     epilogue,
 )
 from tealight.ops._registry import Case, OpDef, register
-from tealight.ops._window import check_window, output_hw, windows
+from tealight.ops._window import conv_shape, conv_sums, output_hw
 
 
 def _case(
@@ -76,25 +76,15 @@ class QConv2d(OpDef):
         """Returns int8 [n, oh, ow, oc]."""
         x, weight, bias, scale, residual, table = (*inputs, None, None)[:6]
         assert x is not None and weight is not None and bias is not None and scale is not None
-        check_window(self.error, attrs)
         if x.dtype is not DType.INT8 or weight.dtype is not DType.INT8:
             raise self.error("dtype", found=f"{x.dtype.label} and {weight.dtype.label}", expected="int8")
-        if x.rank != 4:
-            raise self.error("x", found=x, expected="[n, h, w, c]")
-        kernel, group = tuple(attrs["kernel_shape"]), attrs["group"]
-        c, oc = x.shape[3], weight.shape[0]
-        if not isinstance(oc, int) or group < 1 or oc % group:
-            raise self.error("group", found=group, expected=f"a divisor of oc = {oc}")
-        if weight.rank != 4 or weight.shape[1:3] != kernel or (isinstance(c, int) and weight.shape[3] * group != c):
-            raise self.error("weight", found=weight, expected=f"[oc, {kernel[0]}, {kernel[1]}, {c} / {group}]")
+        shape = conv_shape(self.error, x, weight, attrs)
+        oc = shape[3]
         check_channels(self.error, "bias", bias, DType.INT32, oc)
         check_channels(self.error, "scale", scale, DType.FLOAT32, oc)
         check_int8(self.error, x_zero_point=attrs["x_zero_point"], weight_zero_point=attrs["weight_zero_point"])
         check_output(self.error, attrs["output"])
-        oh, ow = output_hw(x.shape[1], x.shape[2], attrs)
-        if any(isinstance(d, int) and d < 1 for d in (oh, ow)):
-            raise self.error("x", found=x, expected="room for one window")
-        y = TensorType(DType.INT8, (x.shape[0], oh, ow, oc))
+        y = TensorType(DType.INT8, shape)
         check_epilogue(self.error, y, residual, table, attrs["residual_add"])
         return y
 
@@ -102,20 +92,10 @@ class QConv2d(OpDef):
         """Exact: the products and their float64 sums are integers below 2^53."""
         x, weight, bias, scale, residual, table = (*inputs, None, None)[:6]
         assert x is not None and weight is not None and bias is not None and scale is not None
-        oc, kh, kw, c = weight.shape
-        n = oc // attrs["group"]
-        taps = windows(x, attrs, attrs["x_zero_point"])
         centred = weight.astype(np.float64) - attrs["weight_zero_point"]
-        parts = []
-        for g in range(attrs["group"]):
-            acc: Any = 0.0
-            for i in range(kh):
-                for j in range(kw):
-                    tap = taps[i][j][..., g * c : (g + 1) * c].astype(np.float64)
-                    acc = acc + tap @ centred[g * n : (g + 1) * n, i, j].T
-            parts.append(acc)
-        folded = bias + attrs["weight_zero_point"] * attrs["x_zero_point"] * kh * kw * c
-        sums = np.concatenate(parts, axis=-1).astype(np.int64) + folded
+        products = conv_sums(x, centred, attrs, attrs["x_zero_point"])
+        folded = bias + attrs["weight_zero_point"] * attrs["x_zero_point"] * weight[0].size
+        sums = products.astype(np.int64) + folded
         return epilogue(sums, scale, attrs["output"], residual, table, attrs["residual_add"])
 
     def macs(self, node: Node) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from tealight.ir.types import DType, TensorType
 from tealight.ops._quantized import case_int8, check_int8, check_output
 from tealight.ops._registry import Case, OpDef, register
+from tealight.ops.layer_norm import normalized_tail
 from tealight.quant import numerics
 
 #: Longest row or group.
@@ -35,19 +36,11 @@ class QLayerNorm(OpDef):
         assert x is not None
         if x.dtype is not DType.INT8:
             raise self.error("x", found=x.dtype.label, expected="int8")
-        if x.rank == 0 or not -x.rank <= attrs["axis"] < x.rank:
-            raise self.error("axis", found=attrs["axis"], expected=f"in [{-x.rank}, {x.rank})")
         check_int8(self.error, x_zero_point=attrs["x_zero_point"])
         check_output(self.error, attrs["output"])
-        tail = TensorType(DType.FLOAT32, x.shape[attrs["axis"] % x.rank :])
+        tail = normalized_tail(self.error, x, attrs["axis"], scale, bias)
         if tail.is_static and tail.elements > MAX_NORMALIZED:
             raise self.error("x", found=f"{tail.elements} elements in a row", expected=f"at most {MAX_NORMALIZED}")
-        for name, operand in (("scale", scale), ("bias", bias)):
-            if operand is None:
-                continue
-            same = not operand.is_static or not tail.is_static or operand.elements == tail.elements
-            if operand.dtype is not DType.FLOAT32 or not same:
-                raise self.error(name, found=operand, expected=tail)
         return TensorType(DType.INT8, x.shape)
 
     def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray:

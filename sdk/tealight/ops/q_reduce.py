@@ -10,8 +10,7 @@ import numpy as np
 from tealight.ir.types import DType, TensorType
 from tealight.ops._quantized import case_int8, check_int8, check_output, requantize
 from tealight.ops._registry import Case, OpDef, register
-from tealight.ops._window import fresh_dim
-from tealight.ops.reduce import normal_axes
+from tealight.ops.reduce import normal_axes, reduced_shape
 from tealight.quant import numerics
 
 
@@ -43,18 +42,7 @@ class QReduce(OpDef):
             raise self.error("kind", found=repr(attrs["kind"]), expected="sum or mean")
         if x.dtype is not DType.INT8:
             raise self.error("x", found=x.dtype.label, expected="int8")
-        if axes is None:
-            chosen = normal_axes(None, x.rank)
-        elif axes.const is None:
-            if not attrs["keepdims"]:
-                raise self.error("axes", found="computed at run time", expected="constant axes, or keepdims")
-            return TensorType(x.dtype, tuple(fresh_dim() for _ in range(x.rank)))
-        else:
-            chosen = normal_axes(axes.const.reshape(-1), x.rank)
-        if chosen is None:
-            raise self.error("axes", found=axes and axes.const, expected=f"distinct axes in [{-x.rank}, {x.rank})")
-        dims = [1 if i in chosen else d for i, d in enumerate(x.shape) if attrs["keepdims"] or i not in chosen]
-        return TensorType(x.dtype, tuple(dims))
+        return TensorType(x.dtype, reduced_shape(self.error, x, axes, bool(attrs["keepdims"])))
 
     def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray:
         """Sums integers."""

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tealight.ir.types import DType, TensorType
+from tealight.ir.types import Dim, DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
 from tealight.ops._window import fresh_dim
 
@@ -29,6 +30,23 @@ def normal_axes(axes: np.ndarray | None, rank: int) -> tuple[int, ...] | None:
         return None
     result = tuple(sorted(int(a) % rank for a in axes))
     return result if len(set(result)) == len(result) else None
+
+
+def reduced_shape(
+    error: Callable[..., Exception], x: TensorType, axes: TensorType | None, keepdims: bool
+) -> tuple[Dim, ...]:
+    """Returns the shape of x without the axes, or with 1 in their place."""
+    if axes is None:
+        chosen = normal_axes(None, x.rank)
+    elif axes.const is None:
+        if not keepdims:
+            raise error("axes", found="computed at run time", expected="constant axes, or keepdims")
+        return tuple(fresh_dim() for _ in range(x.rank))
+    else:
+        chosen = normal_axes(axes.const.reshape(-1), x.rank)
+    if chosen is None:
+        raise error("axes", found=axes and axes.const, expected=f"distinct axes in [{-x.rank}, {x.rank})")
+    return tuple(1 if i in chosen else d for i, d in enumerate(x.shape) if keepdims or i not in chosen)
 
 
 @register
@@ -57,18 +75,7 @@ class Reduce(OpDef):
         fits = kind not in ("any", "all") if x.dtype.is_float else kind in allowed
         if not fits or x.dtype not in _DTYPES:
             raise self.error("x", found=f"{x.dtype.label} with {kind}", expected="a dtype that this kind takes")
-        if axes is None:
-            chosen = normal_axes(None, x.rank)
-        elif axes.const is None:
-            if not attrs["keepdims"]:
-                raise self.error("axes", found="computed at run time", expected="constant axes, or keepdims")
-            return TensorType(x.dtype, tuple(fresh_dim() for _ in range(x.rank)))
-        else:
-            chosen = normal_axes(axes.const.reshape(-1), x.rank)
-        if chosen is None:
-            raise self.error("axes", found=axes and axes.const, expected=f"distinct axes in [{-x.rank}, {x.rank})")
-        dims = [1 if i in chosen else d for i, d in enumerate(x.shape) if attrs["keepdims"] or i not in chosen]
-        return TensorType(x.dtype, tuple(dims))
+        return TensorType(x.dtype, reduced_shape(self.error, x, axes, bool(attrs["keepdims"])))
 
     def reference(self, *inputs: np.ndarray | None, **attrs: Any) -> np.ndarray:
         """Reduces in float64 (floats) or the integers themselves."""
