@@ -22,20 +22,62 @@ constexpr int kShift = 128;
 constexpr int kShift = 0;
 #endif
 
+// What differs in no more than the width: TL_MM(name) is the intrinsic, TL_SI(name) one that names the
+// whole vector.
+#if defined(__AVX512VNNI__)
+#define TL_DOT_OPS()                            \
+  using Quads = Bytes;                          \
+  using Weights = Bytes;                        \
+  TL_INLINE Quads OfRows(Bytes x) { return x; } \
+  TL_INLINE Bytes Dot(Bytes acc, const Quads& x, const Weights& w) { return TL_MM(dpbusd_epi32)(acc, x, w); }
+#else
+#define TL_DOT_OPS()                                                                                                   \
+  struct Quads {                                                                                                       \
+    Bytes even, odd;                                                                                                   \
+  };                                                                                                                   \
+  using Weights = Quads;                                                                                               \
+  TL_INLINE Quads OfRows(Bytes x) { return {TL_MM(srai_epi16)(TL_MM(slli_epi16)(x, 8), 8), TL_MM(srai_epi16)(x, 8)}; } \
+  TL_INLINE Bytes Dot(Bytes acc, const Quads& x, const Weights& w) {                                                   \
+    acc = TL_MM(add_epi32)(acc, TL_MM(madd_epi16)(x.even, w.even));                                                    \
+    return TL_MM(add_epi32)(acc, TL_MM(madd_epi16)(x.odd, w.odd));                                                     \
+  }
+#endif
+#define TL_VECTOR_OPS()                                                                                 \
+  TL_DOT_OPS()                                                                                          \
+  TL_INLINE Weights OfWeights(Bytes w) { return OfRows(w); }                                            \
+  TL_INLINE Bytes SplatByte(int x) { return TL_MM(set1_epi8)(static_cast<char>(x)); }                   \
+  TL_INLINE Bytes SplatInt(int x) { return TL_MM(set1_epi32)(x); }                                      \
+  TL_INLINE Floats SplatFloat(float x) { return TL_MM(set1_ps)(x); }                                    \
+  TL_INLINE Bytes Low8(Bytes a, Bytes b) { return TL_MM(unpacklo_epi8)(a, b); }                         \
+  TL_INLINE Bytes High8(Bytes a, Bytes b) { return TL_MM(unpackhi_epi8)(a, b); }                        \
+  TL_INLINE Bytes Low16(Bytes a, Bytes b) { return TL_MM(unpacklo_epi16)(a, b); }                       \
+  TL_INLINE Bytes High16(Bytes a, Bytes b) { return TL_MM(unpackhi_epi16)(a, b); }                      \
+  /* Four bytes of each row later: w[4 g + i] moves to 4 g + i + rows; `before` is the group before. */ \
+  template <int rows>                                                                                   \
+  TL_INLINE Bytes Later(Bytes w, Bytes before) {                                                        \
+    if (rows == 0) return w;                                                                            \
+    return TL_SI(or)(TL_MM(slli_epi32)(w, 8 * rows), TL_MM(srli_epi32)(before, 32 - 8 * rows));         \
+  }                                                                                                     \
+  TL_INLINE Bytes SubTimes(Bytes a, Bytes b, int factor) {                                              \
+    return TL_MM(sub_epi32)(a, TL_MM(mullo_epi32)(b, SplatInt(factor)));                                \
+  }                                                                                                     \
+  TL_INLINE Bytes Rounded(Bytes sum, Floats scale, Floats offset, Bytes offset_bits) {                  \
+    const Floats y = TL_MM(fmadd_ps)(TL_MM(cvtepi32_ps)(sum), scale, offset);                           \
+    return TL_MM(sub_epi32)(TL_SI(castps)(y), offset_bits);                                             \
+  }                                                                                                     \
+  TL_INLINE Bytes Pack16(Bytes a, Bytes b) { return TL_MM(packs_epi32)(a, b); }                         \
+  TL_INLINE Bytes Pack8(Bytes a, Bytes b, Bytes lo, Bytes hi) {                                         \
+    return TL_MM(min_epi8)(TL_MM(max_epi8)(TL_MM(packs_epi16)(a, b), lo), hi);                          \
+  }
+
 #if TL_SIMD == TL_SIMD_x86_avx512
+#define TL_MM(name) _mm512_##name
+#define TL_SI(name) _mm512_##name##_si512
 struct Zmm {
   static constexpr int kChannels = 64;
   using Bytes = __m512i;
   using Floats = __m512;
-#if defined(__AVX512VNNI__)
-  using Quads = __m512i;
-  using Weights = __m512i;
-#else
-  struct Quads {
-    __m512i even, odd;
-  };
-  using Weights = Quads;
-#endif
+  TL_VECTOR_OPS()
 
   TL_INLINE __mmask64 Tail(int n) { return n >= 64 ? ~__mmask64{0} : (__mmask64{1} << n) - 1; }
   TL_INLINE Bytes LoadRow(const int8_t* p, int n) {
@@ -46,38 +88,6 @@ struct Zmm {
     if (n >= 64) return _mm512_storeu_si512(p, x);
     _mm512_mask_storeu_epi8(p, Tail(n), x);
   }
-  TL_INLINE Bytes SplatByte(int x) { return _mm512_set1_epi8(static_cast<char>(x)); }
-  TL_INLINE Bytes SplatInt(int x) { return _mm512_set1_epi32(x); }
-  TL_INLINE Floats SplatFloat(float x) { return _mm512_set1_ps(x); }
-  TL_INLINE Bytes Low8(Bytes a, Bytes b) { return _mm512_unpacklo_epi8(a, b); }
-  TL_INLINE Bytes High8(Bytes a, Bytes b) { return _mm512_unpackhi_epi8(a, b); }
-  TL_INLINE Bytes Low16(Bytes a, Bytes b) { return _mm512_unpacklo_epi16(a, b); }
-  TL_INLINE Bytes High16(Bytes a, Bytes b) { return _mm512_unpackhi_epi16(a, b); }
-  TL_INLINE Quads OfRows(Bytes x) {
-#if defined(__AVX512VNNI__)
-    return x;
-#else
-    return {_mm512_srai_epi16(_mm512_slli_epi16(x, 8), 8), _mm512_srai_epi16(x, 8)};
-#endif
-  }
-  TL_INLINE Weights OfWeights(Bytes w) { return OfRows(w); }
-  TL_INLINE Bytes Dot(Bytes acc, const Quads& x, const Weights& w) {
-#if defined(__AVX512VNNI__)
-    return _mm512_dpbusd_epi32(acc, x, w);
-#else
-    acc = _mm512_add_epi32(acc, _mm512_madd_epi16(x.even, w.even));
-    return _mm512_add_epi32(acc, _mm512_madd_epi16(x.odd, w.odd));
-#endif
-  }
-  // Four bytes of each row later: w[4 g + i] moves to 4 g + i + rows; `before` is the group before.
-  template <int rows>
-  TL_INLINE Bytes Later(Bytes w, Bytes before) {
-    if (rows == 0) return w;
-    return _mm512_or_si512(_mm512_slli_epi32(w, 8 * rows), _mm512_srli_epi32(before, 32 - 8 * rows));
-  }
-  TL_INLINE Bytes SubTimes(Bytes a, Bytes b, int factor) {
-    return _mm512_sub_epi32(a, _mm512_mullo_epi32(b, SplatInt(factor)));
-  }
   // 16 bytes from each of n <= 4 places, `stride` bytes apart; zeros past them.
   TL_INLINE Bytes Gather(const void* base, ptrdiff_t stride, int n) {
     const char* p = static_cast<const char*>(base);
@@ -87,30 +97,18 @@ struct Zmm {
     return _mm512_inserti32x4(r, n > 3 ? RawBytes(p + 3 * stride) : _mm_setzero_si128(), 3);
   }
   TL_INLINE Floats AsFloats(Bytes x) { return _mm512_castsi512_ps(x); }
-  TL_INLINE Bytes Rounded(Bytes sum, Floats scale, Floats offset, Bytes offset_bits) {
-    const __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, offset);
-    return _mm512_sub_epi32(_mm512_castps_si512(y), offset_bits);
-  }
-  TL_INLINE Bytes Pack16(Bytes a, Bytes b) { return _mm512_packs_epi32(a, b); }
-  TL_INLINE Bytes Pack8(Bytes a, Bytes b, Bytes lo, Bytes hi) {
-    return _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(a, b), lo), hi);
-  }
 };
+#undef TL_MM
+#undef TL_SI
 #endif
 
+#define TL_MM(name) _mm256_##name
+#define TL_SI(name) _mm256_##name##_si256
 struct Ymm {
   static constexpr int kChannels = 32;
   using Bytes = __m256i;
   using Floats = __m256;
-#if defined(__AVX512VNNI__)
-  using Quads = __m256i;
-  using Weights = __m256i;
-#else
-  struct Quads {
-    __m256i even, odd;
-  };
-  using Weights = Quads;
-#endif
+  TL_VECTOR_OPS()
 
   TL_INLINE Bytes LoadRow(const int8_t* p, int n) {
 #if TL_SIMD == TL_SIMD_x86_avx512
@@ -137,37 +135,6 @@ struct Ymm {
     memcpy(p, buffer, static_cast<size_t>(n));
 #endif
   }
-  TL_INLINE Bytes SplatByte(int x) { return _mm256_set1_epi8(static_cast<char>(x)); }
-  TL_INLINE Bytes SplatInt(int x) { return _mm256_set1_epi32(x); }
-  TL_INLINE Floats SplatFloat(float x) { return _mm256_set1_ps(x); }
-  TL_INLINE Bytes Low8(Bytes a, Bytes b) { return _mm256_unpacklo_epi8(a, b); }
-  TL_INLINE Bytes High8(Bytes a, Bytes b) { return _mm256_unpackhi_epi8(a, b); }
-  TL_INLINE Bytes Low16(Bytes a, Bytes b) { return _mm256_unpacklo_epi16(a, b); }
-  TL_INLINE Bytes High16(Bytes a, Bytes b) { return _mm256_unpackhi_epi16(a, b); }
-  TL_INLINE Quads OfRows(Bytes x) {
-#if defined(__AVX512VNNI__)
-    return x;
-#else
-    return {_mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8), _mm256_srai_epi16(x, 8)};
-#endif
-  }
-  TL_INLINE Weights OfWeights(Bytes w) { return OfRows(w); }
-  TL_INLINE Bytes Dot(Bytes acc, const Quads& x, const Weights& w) {
-#if defined(__AVX512VNNI__)
-    return _mm256_dpbusd_epi32(acc, x, w);
-#else
-    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(x.even, w.even));
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(x.odd, w.odd));
-#endif
-  }
-  template <int rows>
-  TL_INLINE Bytes Later(Bytes w, Bytes before) {
-    if (rows == 0) return w;
-    return _mm256_or_si256(_mm256_slli_epi32(w, 8 * rows), _mm256_srli_epi32(before, 32 - 8 * rows));
-  }
-  TL_INLINE Bytes SubTimes(Bytes a, Bytes b, int factor) {
-    return _mm256_sub_epi32(a, _mm256_mullo_epi32(b, SplatInt(factor)));
-  }
   TL_INLINE Bytes Gather(const void* base, ptrdiff_t stride, int n) {
     const __m128i* p = static_cast<const __m128i*>(base);
     const __m128i* q = reinterpret_cast<const __m128i*>(static_cast<const char*>(base) + stride);
@@ -175,15 +142,11 @@ struct Ymm {
                                    n > 1 ? _mm_loadu_si128(q) : _mm_setzero_si128(), 1);
   }
   TL_INLINE Floats AsFloats(Bytes x) { return _mm256_castsi256_ps(x); }
-  TL_INLINE Bytes Rounded(Bytes sum, Floats scale, Floats offset, Bytes offset_bits) {
-    const __m256 y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, offset);
-    return _mm256_sub_epi32(_mm256_castps_si256(y), offset_bits);
-  }
-  TL_INLINE Bytes Pack16(Bytes a, Bytes b) { return _mm256_packs_epi32(a, b); }
-  TL_INLINE Bytes Pack8(Bytes a, Bytes b, Bytes lo, Bytes hi) {
-    return _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(a, b), lo), hi);
-  }
 };
+#undef TL_MM
+#undef TL_SI
+#undef TL_VECTOR_OPS
+#undef TL_DOT_OPS
 
 }  // namespace TL_ISA
 }  // namespace tealight
