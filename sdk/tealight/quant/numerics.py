@@ -25,6 +25,9 @@ from tealight.ir.types import DType
 MAX_SUM = 1 << 23
 MAX_PRODUCT = (1 << 22) - 256
 
+#: Scales up to this stand for nothing: quotients of smaller ones would leave float32.
+NOTHING = 2.0**-60
+
 #: Least and greatest integer of each quantized type.
 LIMITS: dict[DType, tuple[int, int]] = {
     DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767), DType.UINT16: (0, 65535),
@@ -204,18 +207,18 @@ def clamp_round(y: np.ndarray, lo: int, hi: int) -> np.ndarray:
 
 
 def asymmetric_params(low: float, high: float, dtype: DType = DType.INT8) -> tuple[np.float32, int]:
-    """Returns scale and zero point that cover [low, high] and 0 exactly; a constant 0 gets scale 1."""
+    """Returns scale and zero point that cover [low, high] and 0 exactly; ranges of nothing get scale 1."""
     least, greatest = LIMITS[dtype]
     low, high = min(float(low), 0.0), max(float(high), 0.0)
     scale = np.float32((high - low) / (greatest - least))
-    if not scale > 0:
+    if not scale > NOTHING:
         return np.float32(1), int(np.clip(0, least, greatest))
     zero_point = int(np.clip(np.rint(least - low / float(scale)), least, greatest))
     return scale, zero_point
 
 
 def symmetric_scale(bound: np.ndarray, dtype: DType = DType.INT8) -> np.ndarray:
-    """Returns the scale that maps |x| <= bound to +-127 (int8) or +-7 (int4); 1 where bound is 0."""
+    """Returns the scale that maps |x| <= bound to +-127 (int8) or +-7 (int4); 1 where bound is nothing."""
     greatest = LIMITS[dtype][1]
     scale = (np.asarray(bound, np.float64) / greatest).astype(np.float32)
-    return np.where(scale > 0, scale, np.float32(1)).astype(np.float32)
+    return np.where(scale > NOTHING, scale, np.float32(1)).astype(np.float32)

@@ -59,6 +59,22 @@ def test_dense_net_is_integer_but_for_its_ends(native: None) -> None:
         assert np.abs(a - c).max() < 0.1
 
 
+@pytest.mark.parametrize("spread", [1e-12, 1e-20, 0.0])
+def test_activations_that_vanish_are_zero(native: None, spread: float) -> None:
+    b = Build()
+    b.spread = spread
+    x = b.input(4, 32)
+    a = b.dense(b.dense(x, 24), 24)
+    b.graph.outputs = [b.dense(b.binary("add", b.dense(a, 24), a), 10)]
+    quantized(b.graph, rows(4, 4, 32))
+    names = [n.op for n in b.graph.nodes]
+    assert names.count("q_fully_connected") >= 3
+    scales = [v.type.quantization.scale for n in b.graph.nodes for v in n.outputs if v and v.type.quantization]
+    assert scales and np.isfinite(1 / np.concatenate([np.ravel(s) for s in scales])).all()
+    (y,) = evaluate(b.graph, rows(1, 4, 32)[0]).values()
+    assert np.abs(y).max() < 1e-10
+
+
 def test_values_keep_the_names_of_the_float_graph(native: None) -> None:
     graph = dense_net()
     names = {v.name for v in graph.values()}
