@@ -81,7 +81,8 @@ class Slice:
         archs: As Info.plist says.
         images: What the binary holds.
         info: What the runtime in it holds.
-        has_privacy_manifest: Whether a PrivacyInfo.xcprivacy lies in it.
+        has_privacy_manifest: Whether a PrivacyInfo.xcprivacy lies in it, or, as a static library cannot carry one, in
+            the Swift package around it.
     """
 
     name: str

@@ -14,6 +14,7 @@ from tealight.doctor.findings import Finding, error
 from tealight.doctor.package import Slice
 from tealight.errors import TealightError
 
+_PRIVACY = "PrivacyInfo.xcprivacy"
 _MAX_PLIST_BYTES = 1 << 20
 _MAX_BINARY_BYTES = 1 << 29
 _MAX_SLICES, _MAX_FILES = 32, 20_000
@@ -60,10 +61,11 @@ def _slice(folder: pathlib.Path, row: dict[str, Any]) -> Slice:
         binary = binary / binary.stem
     data = _bytes(binary, _MAX_BINARY_BYTES)
     where = f"{name}/{library}"
-    return Slice(
-        name, platform, frozenset(archs), macho.read(data, where), build_info.find(data, where),
-        any(p.name == "PrivacyInfo.xcprivacy" for p in _files(folder / name)),
-    )  # fmt: skip
+    images = macho.read(data, where)
+    private = any(p.name == _PRIVACY for p in _files(folder / name))
+    if not any(image.is_dynamic for image in images):
+        private = private or (folder.parent / "Sources" / "Tealight" / _PRIVACY).is_file()
+    return Slice(name, platform, frozenset(archs), images, build_info.find(data, where), private)
 
 
 def _part(row: dict[str, Any], key: str) -> str:

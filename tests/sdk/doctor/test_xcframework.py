@@ -6,7 +6,7 @@ from __future__ import annotations
 import plistlib
 
 import pytest
-from sdk.doctor.xcframeworks import SLICES, write
+from sdk.doctor.xcframeworks import SLICES, static, write
 
 from tealight.doctor import xcframework
 from tealight.errors import TealightError
@@ -30,6 +30,20 @@ def test_a_framework_holds_its_binary_by_name(tmp_path):
     (folder / "Info.plist").write_bytes(plistlib.dumps(listed))
     slices, problems = xcframework.read(folder)
     assert len(slices) == 3 and not problems
+
+
+def test_the_privacy_manifest_of_a_static_library_lies_in_the_package(tmp_path):
+    folder = write(tmp_path)
+    (folder / "ios-arm64" / "PrivacyInfo.xcprivacy").unlink()
+    package = tmp_path / "Sources" / "Tealight"
+    package.mkdir(parents=True)
+    (package / "PrivacyInfo.xcprivacy").touch()
+    assert not xcframework.read(folder)[0][0].has_privacy_manifest  # a framework carries its own
+    binary = folder / "ios-arm64" / "libtealight.a"
+    binary.write_bytes(static(binary.read_bytes()))
+    assert xcframework.read(folder)[0][0].has_privacy_manifest
+    (package / "PrivacyInfo.xcprivacy").unlink()
+    assert not xcframework.read(folder)[0][0].has_privacy_manifest
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,13 @@ def fat(*parts: bytes) -> bytes:
     return struct.pack(">II", 0xCAFEBABE, len(parts)) + rows + body
 
 
+def static(library: bytes) -> bytes:
+    """Returns an archive with the code of a dynamic library as its only object."""
+    member = library[:12] + struct.pack("<I", 1) + library[16:]
+    header = b"x.o".ljust(48) + str(len(member)).encode().ljust(10) + b"`\n"
+    return b"!<arch>\n" + header + member
+
+
 def write(folder: pathlib.Path, slices: Sequence[dict[str, Any]] = SLICES, info: bytes = INFO) -> pathlib.Path:
     """Writes the .xcframework of these slices; paths that lead out of it are not followed."""
     root = folder / "Tealight.xcframework"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tealight.bundle.format import ALIGN
+from tealight.doctor.archive import Entry
 from tealight.doctor.findings import Finding, error, ok, warning
 from tealight.doctor.package import Kind, Library, Model, Package
 
@@ -18,11 +19,11 @@ def check(package: Package) -> Iterator[Finding]:
     """Checks the segments of every library, and where libraries and bundles begin in an .apk."""
     for library in package.libraries:
         yield _segments(library)
-        if package.kind is Kind.APK:
-            yield _packed_library(library, package)
+        if package.kind is Kind.APK and library.entry is not None:
+            yield _packed_library(library, library.entry, package)
     for model in package.models:
         if model.entry is not None:
-            yield _packed_model(model, package)
+            yield _packed_model(model, model.entry, package)
 
 
 def _segments(library: Library) -> Finding:
@@ -44,11 +45,9 @@ def _segments(library: Library) -> Finding:
     return ok(_NAME, library.name, f"segments aligned to {smallest} bytes")
 
 
-def _packed_library(library: Library, package: Package) -> Finding:
+def _packed_library(library: Library, entry: Entry, package: Package) -> Finding:
     unpacked = package.manifest is None or package.manifest.extract_native_libs is not False
-    if library.entry is None:
-        raise AssertionError
-    if library.entry.compressed:
+    if entry.compressed:
         if unpacked:
             return warning(
                 _NAME, library.name,
@@ -60,30 +59,28 @@ def _packed_library(library: Library, package: Package) -> Finding:
             "compressed with extractNativeLibs=false, must be stored; pack it with Gradle, or zip -0 and zipalign",
         )  # fmt: skip
     page = PAGE if library.elf.bits == 64 else _SMALL_PAGE
-    if library.entry.offset % page:
+    if entry.offset % page:
         report = warning if unpacked else error
         return report(
             _NAME, library.name,
-            f"at byte {library.entry.offset} of the package, must be a multiple of {page}; run zipalign -P 16 4",
+            f"at byte {entry.offset} of the package, must be a multiple of {page}; run zipalign -P 16 4",
         )  # fmt: skip
     return ok(_NAME, library.name, f"at a multiple of {page} in the package")
 
 
-def _packed_model(model: Model, package: Package) -> Finding:
-    if model.entry is None:
-        raise AssertionError
+def _packed_model(model: Model, entry: Entry, package: Package) -> Finding:
     if package.kind is Kind.AAR:
         return ok(_NAME, model.name, 'Gradle packs it anew: apps need androidResources { noCompress += "tea" }')
-    if model.entry.compressed:
+    if entry.compressed:
         return warning(
             _NAME, model.name,
             "compressed: it must be unpacked before use, expected a stored asset that is mapped; "
             'set androidResources { noCompress += "tea" }, or open it with AssetModels.loadThroughCache',
         )  # fmt: skip
-    if model.entry.offset % ALIGN:
+    if entry.offset % ALIGN:
         return warning(
             _NAME, model.name,
-            f"at byte {model.entry.offset} of the package: it is copied to memory when opened, expected a multiple of "
+            f"at byte {entry.offset} of the package: it is copied to memory when opened, expected a multiple of "
             f"{ALIGN} to be mapped; open it with AssetModels.loadThroughCache, or run zipalign -P 16 {ALIGN}",
         )  # fmt: skip
-    return ok(_NAME, model.name, f"stored, at a multiple of {PAGE if model.entry.offset % PAGE == 0 else ALIGN}")
+    return ok(_NAME, model.name, f"stored, at a multiple of {PAGE if entry.offset % PAGE == 0 else ALIGN}")

@@ -19,5 +19,5 @@ def check(package: Package) -> Iterator[Finding]:
         else:
             yield warning(
                 _NAME, model.name,
-                "no golden data, expected inputs and outputs for the self-test on a phone; build with golden data",
+                "no golden data, expected inputs and outputs for the self-test on a phone; run tealight build --golden",
             )  # fmt: skip

@@ -60,5 +60,6 @@ def _problems(part: Slice) -> Iterator[Finding]:
     if not part.has_privacy_manifest:
         yield warning(
             _NAME, part.name,
-            "no PrivacyInfo.xcprivacy, expected one (the App Store asks for it); copy ios/PrivacyInfo.xcprivacy",
+            "no PrivacyInfo.xcprivacy, expected one (the App Store asks for it) in the framework, or with a static "
+            "library in the Swift package around it; take the one of ios/Sources/Tealight",
         )  # fmt: skip
