@@ -85,6 +85,7 @@ class Model:
             "outputs": first.outputs,
             "labels": bool(self.labels),
             "examples": len(self.examples),
+            "build": repr(self._stamp),
         }
 
     def example(self, index: int | None) -> dict[str, np.ndarray]:

@@ -137,8 +137,9 @@ class Server(http.server.ThreadingHTTPServer):
 def _page(token: str) -> tuple[bytes, str]:
     """Returns the page with its style and script inside, and the policy that allows those alone."""
     folder = pathlib.Path(__file__).parent
-    html, css, js = ((folder / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
-    css = PALETTE + css
+    names = ("page.html", "page.css", "drawings.js", "page.js")
+    html, css, *scripts = ((folder / name).read_text(encoding="utf-8") for name in names)
+    css, js = PALETTE + css, "".join(scripts)
     page = html.replace("/*style*/", css).replace("/*script*/", js).replace("{token}", token)
     style, script = (base64.b64encode(hashlib.sha256(t.encode()).digest()).decode() for t in (css, js))
     policy = (
