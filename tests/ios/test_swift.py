@@ -38,11 +38,11 @@ class TestPackage:
         text = run(variables, "swift", "test", "--skip-build", *package)
         assert re.search(r"Test run with \d+ tests in \d+ suites passed", text), text[-3000:]
 
-    def test_tasks_that_run_cancel_and_close_at_random(self, data, sanitized):
+    def test_threads_and_tasks_that_run_cancel_and_close_at_random(self, data, sanitized):
         seconds = int(os.environ.get("TEALIGHT_STRESS_SECONDS", "60"))
         text = run(sanitized, PROBE, "stress", data, seconds, 1, timeout=seconds + 240)
         counts = dict(part.split("=") for part in text.splitlines()[-1].split())
-        assert {"done", "opened", "closed", "code301", "code302", "code304"} <= counts.keys()
+        assert {"done", "opened", "CLOSED", "CANCELLED", "DEADLINE", "BUSY"} <= counts.keys()
 
     def test_leak_checker_finds_a_leak(self, data, sanitized):
         command = [str(PROBE), "leak", str(data / "word" / "model.tea")]
@@ -61,14 +61,16 @@ class TestPackage:
             assert calls["runs"] == 0, name
 
     def test_a_run_costs_at_most_3_percent_over_c(self, package, data, environment):
-        # The median quotient of neighbouring runs; a machine that others use may need a second look.
-        quotients = []
-        for _ in range(3):
-            row = json.loads(run(environment, PROBE, "cost", data / "classification" / "model.tea", 4))
-            quotients.append(row["quotient"])
-            if quotients[-1] <= 1.03:
-                break
-        assert min(quotients) <= 1.03, quotients
+        # Median quotients of neighbouring runs; a machine that others use needs a second look.
+        rows = []
+        while len(rows) < 5 and not (rows and rows[-1]["quotient"] <= 1.03):
+            rows.append(json.loads(run(environment, PROBE, "cost", data / "classification" / "model.tea", 4)))
+        assert min(row["quotient"] for row in rows) <= 1.03, rows
+        # What is added does not depend on the model; a run of next to nothing shows it, blocking and awaited.
+        tiny = json.loads(run(environment, PROBE, "cost", data / "float32" / "model.tea", 2))
+        limit = 0.03 * min(row["c_ms"] for row in rows)
+        assert tiny["swift_ms"] - tiny["c_ms"] <= limit
+        assert tiny["awaited_ms"] - tiny["c_ms"] <= limit
 
 
 def test_sources_are_formatted(environment):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eight tasks share sessions that they run, cancel and close at random: whatever comes is an answer with the right bits
-// or one of the errors that belong to it.
+// Eight threads and eight tasks share sessions that they run, cancel and close at random: whatever comes is an answer
+// with the right bits, or one of the errors that belong to it.
 import Foundation
 import Tealight
 
@@ -43,67 +43,119 @@ struct Subject: Sendable {
 }
 
 struct Stress {
-  let folder: URL
+  let subjects: [Subject]
+  let slots = Slots(count: 4)
   let seconds: Double
   let seed: UInt64
 
+  init(folder: URL, seconds: Double, seed: UInt64) throws {
+    subjects = try ["word/model.tea", "detection/model.tea"].map { try Subject(folder.appendingPathComponent($0)) }
+    self.seconds = seconds
+    self.seed = seed
+  }
+
   func run() async throws {
-    let subjects = try ["word/model.tea", "detection/model.tea"].map { try Subject(folder.appendingPathComponent($0)) }
-    let slots = Slots(count: 4)
     let end = ContinuousClock.now + .seconds(seconds)
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      for worker in 0..<8 {
+    let threads = DispatchGroup()
+    for worker in 0..<8 {
+      threads.enter()
+      Thread.detachNewThread {
+        var random = Random(state: seed &* 16 &+ UInt64(worker) &+ 1)
+        while ContinuousClock.now < end { attempt(&random, blocking) }
+        threads.leave()
+      }
+    }
+    await withTaskGroup(of: Void.self) { group in
+      for worker in 8..<16 {
         group.addTask {
-          var random = Random(state: seed &* 8 &+ UInt64(worker) &+ 1)
-          while ContinuousClock.now < end { try await step(&random, subjects, slots) }
+          var random = Random(state: seed &* 16 &+ UInt64(worker) &+ 1)
+          while ContinuousClock.now < end { await attempt(&random, awaiting) }
         }
       }
-      try await group.waitForAll()
+    }
+    await withCheckedContinuation { continuation in
+      threads.notify(queue: .global()) { continuation.resume() }
     }
     print(slots.report)
   }
 
-  /// One random act on one random session. Slot i belongs to subject i % 2.
-  func step(_ random: inout Random, _ subjects: [Subject], _ slots: Slots) async throws {
+  /// The session in a random slot, made where there is none. Slot i belongs to subject i % 2.
+  func pick(_ random: inout Random) throws -> (slot: Int, subject: Subject, session: Session) {
     let i = Int.random(in: 0..<4, using: &random)
-    let subject = subjects[i % 2]
-    guard let session = slots[i] else {
-      slots[i] = try Session(subject.model, options: .init(threads: Int.random(in: 1...2, using: &random)))
-      slots.count("opened")
-      return
-    }
-    let act = Int.random(in: 0..<100, using: &random)
-    let microseconds = Int.random(in: 1...3000, using: &random)
+    if let session = slots[i] { return (i, subjects[i % 2], session) }
+    let made = try Session(subjects[i % 2].model, options: .init(threads: Int.random(in: 1...2, using: &random)))
+    slots[i] = made
+    slots.count("opened")
+    return (i, subjects[i % 2], made)
+  }
+
+  typealias Choice = (slot: Int, subject: Subject, session: Session)
+
+  func attempt(_ random: inout Random, _ act: (inout Random, Choice) throws -> Void) {
+    var slot = 0
     do {
-      switch act {
-      case 0..<40: try check(await session.run([subject.input: subject.tensor]), subject)
-      case 40..<50: try blocking(session, subject)
-      case 50..<60:
-        try check(await session.run([subject.input: subject.tensor], deadline: .microseconds(microseconds)), subject)
-      case 60..<75:
-        let task = Task { try await session.run([subject.input: subject.tensor]) }
-        try await Task.sleep(for: .microseconds(microseconds))
-        task.cancel()
-        try check(await task.value, subject)
-      case 75..<85: session.cancel()
-      case 85..<92: try lend(session, subject)
-      case 92..<96: session.close()
-      default: slots[i] = nil  // closed when the last task lets go of it
-      }
+      let choice = try pick(&random)
+      slot = choice.slot
+      try act(&random, choice)
       slots.count("done")
-    } catch let error as TealightError {
-      switch error.code {
-      case .closed:
-        slots[i] = nil
-        slots.count("closed")
-      case .busy, .cancelled, .deadline, .missingInput: slots.count("code\(error.code.rawValue)")
-      default: throw error
-      }
+    } catch {
+      settle(error, slot)
     }
   }
 
-  func blocking(_ session: Session, _ subject: Subject) throws {
-    try check(session.run([subject.input: subject.tensor]), subject)
+  func attempt(_ random: inout Random, _ act: (inout Random, Choice) async throws -> Void) async {
+    var slot = 0
+    do {
+      let choice = try pick(&random)
+      slot = choice.slot
+      try await act(&random, choice)
+      slots.count("done")
+    } catch {
+      settle(error, slot)
+    }
+  }
+
+  /// Counts an error that belongs here; any other ends the program.
+  func settle(_ error: any Error, _ slot: Int) {
+    guard let error = error as? TealightError else { fatalError("\(error)") }
+    switch error.code {
+    case .closed: slots[slot] = nil
+    case .busy, .cancelled, .deadline: break
+    default: fatalError("\(error)")
+    }
+    slots.count("\(error.code)")
+  }
+
+  /// What a thread does to a session.
+  func blocking(_ random: inout Random, _ choice: Choice) throws {
+    let (slot, subject, session) = choice
+    let microseconds = Int.random(in: 1...3000, using: &random)
+    switch Int.random(in: 0..<100, using: &random) {
+    case 0..<40: try check(session.run([subject.input: subject.tensor]), subject)
+    case 40..<60:
+      try check(session.run([subject.input: subject.tensor], deadline: .microseconds(microseconds)), subject)
+    case 60..<75: session.cancel()
+    case 75..<92: try lend(session, subject)
+    case 92..<96: session.close()
+    default: slots[slot] = nil  // closed when the last one lets go of it
+    }
+  }
+
+  /// What a task does to a session.
+  func awaiting(_ random: inout Random, _ choice: Choice) async throws {
+    let (subject, session) = (choice.subject, choice.session)
+    let microseconds = Int.random(in: 1...3000, using: &random)
+    switch Int.random(in: 0..<100, using: &random) {
+    case 0..<50: try check(await session.run([subject.input: subject.tensor]), subject)
+    case 50..<70:
+      try check(await session.run([subject.input: subject.tensor], deadline: .microseconds(microseconds)), subject)
+    case 70..<95:
+      let task = Task { try await session.run([subject.input: subject.tensor]) }
+      try await Task.sleep(for: .microseconds(microseconds))
+      task.cancel()
+      try check(await task.value, subject)
+    default: session.close()
+    }
   }
 
   func lend(_ session: Session, _ subject: Subject) throws {

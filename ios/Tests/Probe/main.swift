@@ -15,6 +15,6 @@ case "leak":  // what the leak checker must find, or its silence says nothing
   precondition(tl_model_open(arguments[2], &model, nil) == TL_OK)
   model = nil
 case "allocations": try Allocations(URL(fileURLWithPath: arguments[2])).run()
-case "cost": try Cost(URL(fileURLWithPath: arguments[2])).run(seconds: Double(arguments[3])!)
+case "cost": try await Cost(URL(fileURLWithPath: arguments[2])).run(seconds: Double(arguments[3])!)
 default: fatalError("usage: probe stress | leak | allocations | cost")
 }
