@@ -119,7 +119,8 @@ def search_recipe(
         data_labels: Labels of the set.
         metric: As for evaluate().
         formats: Recipes that a layer may take beside float32; static int8, and with max_size int4 weights.
-        costs: Of an earlier search, or a JSON file of them: nothing is measured again but accuracy.
+        costs: Of an earlier search, or a JSON file of them: nothing is measured again but accuracy. What the file lacks
+            is measured and added to it, also where no mix meets the budgets.
         progress: Called as progress(stage, step, steps).
         options: Of build().
 
@@ -132,12 +133,8 @@ def search_recipe(
     budget = Budget(max_drop, None if max_latency is None else max_latency * 1e6, max_size)
     with tempfile.TemporaryDirectory(prefix="tealight-") as folder:
         lab = _Lab(model, calibration, pathlib.Path(folder), options)
-        if costs is None:
-            layers, total_ns = lab.costs(wanted, progress)
-        else:
-            layers, total_ns = from_json(_load(costs))
-            lab.check(layers)
-        score = lab.judge(metric_of(metric), data, data_labels)
+        score = lab.judge(metric_of(metric), data, data_labels)  # what is wrong with the data is said first
+        layers, total_ns = _costs(lab, wanted, costs, progress)
 
         def measured(mix: Mapping[str, str]) -> tuple[float, int]:
             path = lab.build(_recipe(mix))
@@ -145,7 +142,7 @@ def search_recipe(
 
         found = search(layers, budget, measured, total_ns, progress)
     recipe = _recipe(found.formats)
-    report = build(model, output, load(recipe), calibration, **options)
+    report = build(model, output, dataclasses.replace(load(recipe), name="auto"), calibration, **options)
     return SearchReport(report, budget, found, layers, total_ns, recipe)
 
 
@@ -157,13 +154,42 @@ def _recipe(mix: Mapping[str, str], methods: Mapping[str, bool] | None = None) -
     return {"recipe": base, "min_cosine": 0.0, "rule": rules, **off}  # what stays float is decided here
 
 
-def _load(costs: Mapping[str, Any] | str | os.PathLike[str]) -> Mapping[str, Any]:
+def _costs(
+    lab: _Lab,
+    formats: Sequence[str],
+    costs: Mapping[str, Any] | str | os.PathLike[str] | None,
+    progress: Progress | None,
+) -> tuple[list[LayerCosts], float]:
+    """Returns the costs of the layers: given, or from a file, to which what it lacks is added."""
     if isinstance(costs, Mapping):
-        return costs
+        layers, total_ns = from_json(costs)
+        lab.check(layers)
+        return layers, total_ns
+    path = None if costs is None else pathlib.Path(costs)
+    if path is None:
+        return lab.costs(formats, progress)
+    if not path.parent.is_dir():
+        raise QuantizeError(f"costs {str(path)!r}: no folder {str(path.parent)!r}, expected one to write to")
+    layers, total_ns = from_json(_read(path)) if path.exists() else ([], 0.0)
+    lab.check(layers)
+    missing = [f for f in formats if not any(f in layer.formats for layer in layers)]
+    if missing:
+        found, more_ns = lab.costs(missing, progress)
+        known = {layer.name: layer.formats for layer in layers}
+        layers = [LayerCosts(c.name, c.op, {**c.formats, **known.get(c.name, {})}) for c in found]
+        total_ns = total_ns or more_ns
+        try:
+            path.write_text(json.dumps(to_json(layers, total_ns), indent=1), encoding="utf-8")
+        except OSError as e:
+            raise QuantizeError(f"costs {str(path)!r}: {e.strerror}, expected a file that can be written") from e
+    return layers, total_ns
+
+
+def _read(path: pathlib.Path) -> Mapping[str, Any]:
     try:
-        return json.loads(pathlib.Path(costs).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+        return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except (OSError, ValueError) as e:
-        raise QuantizeError(f"costs {os.fspath(costs)!r}: {e}, expected the JSON file of a search") from e
+        raise QuantizeError(f"costs {str(path)!r}: {e}, expected the JSON file of a search") from e
 
 
 class _Lab:
@@ -177,7 +203,9 @@ class _Lab:
             self.infos = session.inputs
         if hasattr(calibration, "__next__"):  # it is read many times
             calibration = list(calibration)
-        self.samples = open_samples(calibration, self.infos, images=reader.read_bundle(self.float).images)
+        bundle = reader.read_bundle(self.float)
+        self.images, self.classes = bundle.images, next(iter(bundle.labels.values()), [])
+        self.samples = open_samples(calibration, self.infos, images=self.images)
         self.probes = list(itertools.islice(self.samples, _PROBES))
         self.wanted = self._outputs(self.float)
         self.layers = self._layers()
@@ -259,7 +287,7 @@ class _Lab:
             labelled = [Sample(p.inputs, w) for p, w in zip(self.probes, self.wanted, strict=True)]
             samples = open_samples(labelled, self.infos)
         else:
-            samples = open_samples(data, self.infos, labels=labels)
+            samples = open_samples(data, self.infos, labels=labels, images=self.images, classes=self.classes)
 
         def figure(path: pathlib.Path) -> float:
             contender = Contender(path.name, "", "native", str(path), None, {"threads": 1})

@@ -4,12 +4,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-import pathlib
 from typing import TYPE_CHECKING, Any
 
 from tealight.cli import parts
-from tealight.errors import TealightError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,20 +32,14 @@ def run(o: argparse.Namespace, output: str, options: dict[str, Any]) -> int:
 
     import tealight
 
-    costs = o.costs if o.costs and pathlib.Path(o.costs).exists() else None
     limits = {"max_drop": o.max_drop, "max_latency": o.max_latency, "max_size": o.max_size}
     report = parts.with_progress(
         o.json,
         lambda progress: tealight.search_recipe(
-            o.model, output, o.calibration, data=o.data, data_labels=o.data_labels, metric=o.metric, costs=costs,
+            o.model, output, o.calibration, data=o.data, data_labels=o.data_labels, metric=o.metric, costs=o.costs,
             progress=progress, **limits, **options,
         ),
     )  # fmt: skip
-    if o.costs and costs is None:
-        try:
-            pathlib.Path(o.costs).write_text(json.dumps(report.costs(), indent=1), encoding="utf-8")
-        except OSError as e:
-            raise TealightError(f"costs {o.costs!r}: {e.strerror}, expected a file that can be written") from e
     if o.json:
         tried = [{"moved": k, **dataclasses.asdict(m)} for k, m in report.found.tried]
         data = {"rows": report.rows(), "recipe": report.recipe, "tried": tried}

@@ -6,11 +6,14 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 from sdk.quant.real_models import asset
 
 import tealight
-from tealight.errors import QuantizeError
+from tealight.errors import QuantizeError, TealightError
 from tealight.quant.search import Budget, Cost, LayerCosts, from_json, order, search, to_json
 
 INT8, INT4 = "static_wi8_ai8", "weight_only_wi4_af32"
@@ -115,5 +118,49 @@ def test_missing_data_and_foreign_costs_are_told(tmp_path, native):
         tealight.build(model, tmp_path / "m.tea", "auto")
     with pytest.raises(QuantizeError, match="costs of 'a': not a layer of the model"):
         tealight.search_recipe(model, tmp_path / "m.tea", list(x), costs=to_json(LAYERS, TOTAL))
-    with pytest.raises(QuantizeError, match=r"costs '.*none.json': .*expected the JSON file of a search"):
-        tealight.search_recipe(model, tmp_path / "m.tea", list(x), costs=tmp_path / "none.json")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(QuantizeError, match=r"costs '.*bad.json': .*expected the JSON file of a search"):
+        tealight.search_recipe(model, tmp_path / "m.tea", list(x), costs=tmp_path / "bad.json")
+    with pytest.raises(QuantizeError, match=r"costs '.*c.json': no folder '.*none', expected one to write to"):
+        tealight.search_recipe(model, tmp_path / "m.tea", list(x), costs=tmp_path / "none" / "c.json")
+    stages = []
+    with pytest.raises(TealightError, match="input 'x': shape"):
+        bad = [r[:5] for r in x]
+        tealight.search_recipe(model, tmp_path / "m.tea", list(x), data=bad, progress=lambda s, i, n: stages.append(s))
+    assert "sensitivity" not in stages  # nothing long ran before the data was found wrong
+
+
+def test_costs_are_kept_where_no_mix_fits(tmp_path, native):
+    from sdk.cli.test_search import two_layers
+
+    two_layers(tmp_path / "m.onnx")
+    x = np.random.default_rng(3).standard_normal((4, 1, 16)).astype(np.float32)
+    costs = tmp_path / "costs.json"
+    with pytest.raises(QuantizeError, match="recipe auto: the best mix has"):
+        tealight.search_recipe(tmp_path / "m.onnx", tmp_path / "m.tea", list(x), max_latency=1e-9, costs=costs)
+    first, _ = from_json(json.loads(costs.read_text()))
+    assert [(c.name, set(c.formats)) for c in first] == [(n, {"float32", INT8}) for n in ("first", "second")]
+    with pytest.raises(QuantizeError, match="recipe auto: the best mix has"):  # which takes int4 too
+        tealight.search_recipe(tmp_path / "m.onnx", tmp_path / "m.tea", list(x), max_size=10, costs=costs)
+    second, _ = from_json(json.loads(costs.read_text()))
+    for before, after in zip(first, second, strict=True):
+        assert set(after.formats) == {"float32", INT8, INT4}
+        assert all(after.formats[f] == before.formats[f] for f in before.formats)
+
+
+def test_pictures_are_labelled_data_too(tmp_path, native):
+    rng, nodes = np.random.default_rng(5), [helper.make_node("Conv", ["x", "w"], ["y"], "conv")]
+    nodes.append(helper.make_node("GlobalAveragePool", ["y"], ["z"], "pool"))
+    shapes = {"x": [1, 3, 8, 8], "z": [1, 4, 1, 1]}
+    ports = [helper.make_tensor_value_info(n, TensorProto.FLOAT, d) for n, d in shapes.items()]
+    weight = numpy_helper.from_array(rng.standard_normal((4, 3, 3, 3)).astype(np.float32), "w")
+    graph = helper.make_graph(nodes, "small", ports[:1], ports[1:], [weight])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+    (tmp_path / "pictures").mkdir()
+    for i in range(6):
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(tmp_path / "pictures" / f"{i}.png")
+    found = tealight.search_recipe(
+        tmp_path / "m.onnx", tmp_path / "m.tea", str(tmp_path / "pictures"), data=str(tmp_path / "pictures"),
+        data_labels=[0] * 6, metric="top1", max_drop=100, image={"mean": 127.5, "scale": 1 / 127.5},
+    )  # fmt: skip
+    assert found.rows()[0]["format"] == INT8 and found.build.recipe == "auto"
