@@ -27,12 +27,20 @@ MAX_PRODUCT = (1 << 22) - 256
 
 #: Scales up to this stand for nothing: quotients of smaller ones would leave float32.
 NOTHING = 2.0**-60
+#: The greatest scale that integer ops take: products of two of them over the least one fit float32.
+MAX_SCALE = 2.0**30
 
 #: Least and greatest integer of each quantized type.
 LIMITS: dict[DType, tuple[int, int]] = {
     DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767), DType.UINT16: (0, 65535),
     DType.INT32: (-(2**31), 2**31 - 1), DType.INT4: (-8, 7), DType.UINT4: (0, 15),
 }  # fmt: skip
+
+
+def is_usable(scale: np.ndarray | float) -> bool:
+    """Whether integer ops take scales: zero, negative, infinite and extreme ones are left to float arithmetic."""
+    s = np.asarray(scale)
+    return bool(np.all((s > NOTHING) & (s <= MAX_SCALE)))
 
 
 def odd_scale(x: float) -> np.float32:

@@ -351,3 +351,25 @@ def test_transposes_at_the_edges_move_integers() -> None:
     y = b("reshape", b.act(y, 0.05, -3), b.const([1, 36, 2, 2], np.int64))
     y = b("transpose", y, perm=[0, 3, 2, 1])
     assert b.check(y) == ["quantize", "transpose", "q_conv2d", "reshape", "transpose", "dequantize"]
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.05, np.nan, np.inf, 1e-45, 3e38])
+@pytest.mark.parametrize("where", ["x", "other", "y"])
+@pytest.mark.parametrize("op", ["fully_connected", "matmul", "binary", "reduce", "layer_norm", "softmax", "concat"])
+def test_layers_with_scales_beyond_integer_arithmetic_stay_float(op: str, where: str, scale: float) -> None:
+    b, scales = Qdq(), {"x": 0.05, "other": 0.004, "y": 0.1, where: scale}
+    x = b.act(b.input(4, 4), scales["x"])
+    other = b.act(b.input(4, 4), scales["other"]) if op != "fully_connected" else b.weight(4, 4, scale=scales["other"])
+    attrs: dict[str, Any] = {"binary": {"kind": "mul"}, "reduce": {"kind": "mean"}, "concat": {"axis": 0}}.get(op, {})
+    one = op in ("reduce", "layer_norm", "softmax")
+    b.graph.outputs = [b.q(b(op, x, *([] if one else [other]), **attrs), scales["y"])]
+    verify(b.graph)
+    with np.errstate(all="ignore"):
+        (wanted,) = evaluate(b.graph, b.feeds).values()
+        integerize(b.graph)
+        (found,) = evaluate(b.graph, b.feeds).values()
+    if one and where == "other":
+        assert any(n.op == f"q_{op}" for n in b.graph.nodes)
+        return
+    assert any(n.op == op for n in b.graph.nodes) and not any(n.op.startswith("q_") for n in b.graph.nodes)
+    np.testing.assert_array_equal(found, wanted)

@@ -207,6 +207,8 @@ def quantized(value: Value | None) -> Quantized | None:
     x, found = node.inputs[0], parameters(node)
     if x is None or found is None or found[0].size != 1 or x.dtype is not DType.INT8:
         return None
+    if not numerics.is_usable(found[0]):
+        return None
     return Quantized(x, float(found[0].reshape(-1)[0]), int(found[1].reshape(-1)[0]))
 
 
@@ -215,6 +217,8 @@ def quantize_parameters(node: Node) -> tuple[float, int]:
     found = parameters(node)
     if found is None or found[0].size != 1 or out(node).dtype is not DType.INT8:
         raise NotConverted("its result is not quantized as int8 per tensor")
+    if not numerics.is_usable(found[0]):
+        raise NotConverted(f"its result's scale is {float(found[0].reshape(-1)[0]):g}")
     return float(found[0].reshape(-1)[0]), int(found[1].reshape(-1)[0])
 
 
@@ -251,7 +255,7 @@ def int8_constant(value: Value | None, axis: int = 0) -> Weight | None:
     if node is None or node.op != "dequantize" or node.inputs[0] is None or node.inputs[0].const is None:
         return None
     array, found = node.inputs[0].const, parameters(node)
-    if found is None or node.attrs["block_size"]:
+    if found is None or node.attrs["block_size"] or not numerics.is_usable(found[0]):
         return None
     dtype, (scale, zero_point) = node.inputs[0].dtype, found
     shift = 128 if dtype is DType.UINT8 else 0

@@ -75,6 +75,8 @@ def _bias(node: Node, x: Quantized, weight: Weight) -> np.ndarray:
     found = parameters(inner)
     if found is None:
         raise NotConverted("its bias is computed at run time")
+    if not np.all(np.isfinite(found[0])):
+        raise NotConverted("its bias has a scale that is no number")
     steps = inner.inputs[0].const.astype(np.float64) - found[1]
     if np.allclose(found[0], unit, rtol=1e-6, atol=0.0):  # the usual case: the integers are already in these steps
         return np.asarray(steps)
