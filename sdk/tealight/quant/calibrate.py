@@ -15,6 +15,8 @@ import io
 import json
 import os
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -27,7 +29,7 @@ from tealight.errors import QuantizeError, TealightError
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import DType
 from tealight.lower.emit import emit
-from tealight.quant.observers import Statistics, merge
+from tealight.quant.observers import BINS, Statistics, merge
 
 #: Runs between two writes of the state file.
 _SAVE_EVERY = 16
@@ -336,18 +338,22 @@ class _State:
         if self.path is None or not self.path.exists():
             return empty
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as archive:
                 head = json.loads(bytes(archive["head"]).decode())
                 if head["fingerprint"] != self.fingerprint:
                     return empty
-                counts, rows = archive["counts"], head["rows"]
-        except (OSError, ValueError, KeyError) as e:
+                return _parse_state(head, archive["counts"], list(dict.fromkeys(names)))
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as e:
             raise QuantizeError(f"calibration state {str(self.path)!r}: {e}, expected a state file; remove it") from e
-        found = {}
-        for name, c, (exponent, least, greatest, average, finite) in zip(head["names"], counts, rows, strict=True):
-            pair = None if average is None else (average[0], average[1])
-            found[name] = Statistics(c.copy(), exponent, float(least), float(greatest), pair, finite)
-        return found, _Skip(head["runs"], bytes.fromhex(head["chain"]))
 
     def save(self, statistics: Mapping[str, Statistics], runs: int, chain: bytes) -> None:
         """Writes the file, whole or not at all."""
@@ -362,6 +368,17 @@ class _State:
         data = io.BytesIO()
         np.savez_compressed(data, head=np.frombuffer(json.dumps(head).encode(), np.uint8), counts=counts)
         writer.write(self.path, data.getvalue())
+
+
+def _parse_state(head: dict[str, Any], counts: np.ndarray, names: list[str]) -> tuple[dict[str, Statistics], _Skip]:
+    """Returns what _State.save() wrote; raises ValueError and the like for anything else."""
+    if head["names"] != names or counts.dtype != np.int64 or (names and counts.shape != (len(names), BINS)):
+        raise ValueError(f"counts {counts.dtype} {list(counts.shape)} of {len(head['names'])} values")
+    found = {}
+    for name, c, (exponent, least, greatest, average, finite) in zip(names, counts, head["rows"], strict=True):
+        pair = None if average is None else (float(average[0]), float(average[1]))
+        found[name] = Statistics(c.copy(), int(exponent), float(least), float(greatest), pair, bool(finite))
+    return found, _Skip(int(head["runs"]), bytes.fromhex(head["chain"]))
 
 
 def _fingerprint(graph: Graph, names: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stores the weights of a float32 graph as float16, int8 or int4; activations and biases stay float32.
 
-The last step before lowering: layers keep their op and get other constants (native/schema/ops.fbs, Conv2d). Winograd's
-algorithm is given up where weights are stored: its transformed kernels are two to four times as many.
+The last step before lowering: layers keep their op and get other constants (native/schema/ops.fbs, Conv2d). Kernels for
+Winograd's algorithm are stored as they are and transformed while running: transformed ones are four times the size.
 
 Defaults, each named in the notes where it changes what was asked for:
     float16  all weights of layers and embeddings.

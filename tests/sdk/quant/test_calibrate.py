@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 import numpy as np
@@ -104,9 +106,30 @@ def test_state_of_other_data_or_of_another_graph(tmp_path, native: None) -> None
     other, other_names = small(2)
     other.nodes[0].inputs[1].const[:] *= 2
     assert not same(first, calibrate(other, other_names, [{"x": rows(4)}], state=state))  # begins anew
-    state.write_bytes(b"no archive")
-    with pytest.raises(QuantizeError, match="expected a state file; remove it"):
-        calibrate(graph, names, samples, state=state)
+
+
+def test_damaged_state_is_named(tmp_path, native: None) -> None:
+    graph, names = small()
+    state, samples = tmp_path / "state.npz", [{"x": rows(4)}]
+    calibrate(graph, names, samples, state=state)
+    good = state.read_bytes()
+    with np.load(state) as archive:
+        parts = dict(archive)
+    head = json.loads(bytes(parts["head"]))
+
+    def changed(counts: np.ndarray = parts["counts"], **values: Any) -> bytes:
+        """Returns the file with other parts."""
+        data = io.BytesIO()
+        np.savez(data, head=np.frombuffer(json.dumps({**head, **values}).encode(), np.uint8), counts=counts)
+        return data.getvalue()
+
+    damaged = [b"", b"no archive", good[: len(good) // 2], good[:-1], good[:60] + bytes(40) + good[100:]]
+    damaged += [changed(parts["counts"][:, :7]), changed(parts["counts"].astype(float)), changed(names=[])]
+    damaged += [changed(rows=head["rows"][:-1]), changed(rows=[3]), changed(chain="zz"), changed(runs="many")]
+    for data in damaged:
+        state.write_bytes(data)
+        with pytest.raises(QuantizeError, match="expected a state file; remove it"):
+            calibrate(graph, names, samples, state=state)
 
 
 @pytest.mark.parametrize(
