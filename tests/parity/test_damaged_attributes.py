@@ -80,6 +80,14 @@ def test_channel_scale_is_refused(op: str, value: float, native: None) -> None:
         NativeSession(one_op_bundle(op, case, arrays))
 
 
+def test_windows_of_many_taps_over_no_channels_are_refused(native: None) -> None:
+    x, weight = np.zeros((1, 1, 1, 0), np.int8), np.zeros((2, 300, 300, 0), np.int8)
+    attrs = {"kernel_shape": [300, 300], "strides": [1, 1], "pads": [300] * 4, "dilations": [1, 1], "group": 1}
+    case = ops.Case([x, weight], attrs)
+    with pytest.raises(TealightError, match="at most 65536 taps"):
+        NativeSession(one_op_bundle("conv_integer", case, [x, weight]))
+
+
 @pytest.mark.parametrize("op", ["depthwise_conv2d", "q_depthwise_conv2d", "max_pool2d", "q_average_pool2d"])
 def test_stride_beyond_what_positions_hold_is_refused(op: str, native: None) -> None:
     case, arrays = ops.get(op).cases()[0], operands(op, 0)

@@ -90,6 +90,13 @@ void SetWindowArgs(const ConvWindow& window, const Shape& x, const Shape& y, Arg
   args->left = static_cast<Int>(window.left);
 }
 
+/// Bounds the tables of pointers to taps, and the time that windows over no channels take; no real kernel comes near.
+inline Status CheckTaps(const OpContext& context, const ConvWindow& window) {
+  if (window.kh <= 4096 && window.kw <= 4096 && window.kh * window.kw <= 65536) return Status::Ok();
+  return context.Error(TL_ERROR_UNSUPPORTED_OP, "kernel_shape [%lld, %lld], expected at most 65536 taps",
+                       static_cast<long long>(window.kh), static_cast<long long>(window.kw));
+}
+
 /// Checks the shapes of x [n, h, w, c] and weight [oc, kh, kw, c / group] in the given layout; their types are checked.
 inline Status CheckConvShapes(const OpContext& context, const ConvWindow& window, int64_t group, Layout layout) {
   const Tensor* x = context.input(0);
@@ -98,11 +105,7 @@ inline Status CheckConvShapes(const OpContext& context, const ConvWindow& window
     return context.Error(TL_ERROR_WRONG_SHAPE, "ranks %d and %d, expected x [n, h, w, c] and a packed constant weight",
                          x->shape.rank, weight->shape.rank);
   }
-  // Bounds the tables of pointers to taps; no real kernel comes near.
-  if (window.kh > 4096 || window.kw > 4096 || window.kh * window.kw > 65536) {
-    return context.Error(TL_ERROR_UNSUPPORTED_OP, "kernel_shape [%lld, %lld], expected at most 65536 taps",
-                         static_cast<long long>(window.kh), static_cast<long long>(window.kw));
-  }
+  RETURN_IF_ERROR(CheckTaps(context, window));
   const int64_t oc = weight->shape[0];
   if (group < 1 || oc % group != 0 || x->shape[3] % group != 0 || weight->shape[1] != window.kh ||
       weight->shape[2] != window.kw || weight->shape[3] != x->shape[3] / group || weight->layout_groups != group) {

@@ -36,6 +36,7 @@ Status Prepare(OpContext& context) {
   const schema::ConvInteger& attributes = context.attributes<schema::ConvInteger>();
   State* s = new (context.state<State>()) State();
   RETURN_IF_ERROR(ReadConvWindow(context, attributes, &s->window));
+  RETURN_IF_ERROR(CheckTaps(context, s->window));
   RETURN_IF_ERROR(CheckOperands(context, s->window, attributes.group()));
   const Shape& x = context.input(0)->shape;
   const Shape& weight = context.input(1)->shape;
