@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import subprocess
 
 import pytest
 
@@ -80,3 +81,24 @@ def test_every_python_module_has_its_test():
         if not any((folder / n).exists() or (folder.parent / n).exists() for n in names):
             missing.append(str(relative))
     assert not missing, f"modules without a test: {missing}"
+
+
+def tracked() -> list[pathlib.Path]:
+    """Returns the files under version control; the test is skipped in a tree without one."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("no git checkout")
+    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_merge_was_left_half_done():
+    marks = re.compile(rb"^(<{7} |>{7} )", flags=re.M)
+    assert [str(p.relative_to(ROOT)) for p in tracked() if marks.search(p.read_bytes())] == []
+
+
+def test_shell_scripts_parse():
+    scripts = [p for p in tracked() if p.suffix == ".sh" or p.read_bytes().startswith(b"#!/usr/bin/env bash")]
+    assert scripts
+    for script in scripts:
+        done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

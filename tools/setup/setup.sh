@@ -82,8 +82,8 @@ build_native() {
 
 HOST_PACKAGES=(g++ cmake ninja-build ccache flatbuffers-compiler libflatbuffers-dev)
 ARM64_PACKAGES=(g++-aarch64-linux-gnu qemu-user)
-<<<<<<< HEAD
-TEST_PACKAGES=(libgtest-dev g++-arm-linux-gnueabihf clang-19 llvm-19 libc++-19-dev shellcheck chromium openjdk-17-jdk-headless junit4 libhamcrest-java)
+TEST_PACKAGES=(libgtest-dev g++-arm-linux-gnueabihf clang-19 llvm-19 libc++-19-dev shellcheck chromium openjdk-17-jdk-headless junit4 libhamcrest-java
+  proguard-cli)
 # A sample .apk without Android's SDK; ANDROID_UNPACKED is what Debian 11 alone has.
 ANDROID_PACKAGES=(openjdk-17-jdk-headless aapt zipalign apksigner dexdump)
 ANDROID_UNPACKED=(libandroid-23-java dalvik-exchange)
@@ -113,7 +113,3 @@ need_android_tools() {
   cp "$folder/apt/root/usr/share/java/com.android.android-23.jar" "$folder/android.jar"
   rm -rf "$folder/apt"
 }
-=======
-TEST_PACKAGES=(libgtest-dev g++-arm-linux-gnueabihf clang-19 llvm-19 shellcheck chromium openjdk-17-jdk-headless junit4 libhamcrest-java
-  proguard-cli)
->>>>>>> 4ed8793 (android: consumer rules, tried with ProGuard)
