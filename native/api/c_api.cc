@@ -121,8 +121,8 @@ tl_status tl_model_image_info(const tl_model* model, size_t i, tl_image_info* in
   info->channels = image->channels();
   info->channels_first = tealight::NameOf(image->layout())[1] == 'C';
   info->channel_order = order == 'R' ? 0 : order == 'B' ? 1 : 2;
-  info->mean = image->mean()->data();
-  info->scale = image->scale()->data();
+  info->mean = image->mean() == nullptr ? nullptr : image->mean()->data();  // absent where there are no channels
+  info->scale = image->scale() == nullptr ? nullptr : image->scale()->data();
   return TL_OK;
 }
 size_t tl_model_label_count(const tl_model* model, const char* output) {

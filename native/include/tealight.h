@@ -189,7 +189,7 @@ typedef struct tl_session_options {
   int32_t profile;            /* != 0: record times per instruction */
   int32_t keep_intermediates; /* != 0: no memory is reused, so that every tensor can be read after a run */
   uint64_t memory_limit;      /* bytes for arena and scratch, 0 = none */
-  tl_log_fn log;              /* may be NULL */
+  tl_log_fn log;              /* may be NULL; told by tl_session_create, on its thread, what it chose */
   void* log_context;
 } tl_session_options;
 

@@ -98,6 +98,14 @@ Status Session::Create(const Model& model, const tl_session_options& options) {
     return Status::Error(TL_ERROR_OUT_OF_MEMORY, "session: no memory for %d inputs, expected some",
                          executor_.num_inputs());
   }
+  if (options.log != nullptr) {
+    const MemoryUse use = executor_.memory();
+    char text[160];
+    snprintf(text, sizeof(text), "session: isa %s, %zu threads, arena %llu bytes, scratch %llu bytes%s",
+             IsaName(config.isa), pool_.num_threads(), static_cast<unsigned long long>(use.arena),
+             static_cast<unsigned long long>(use.scratch), executor_.is_static() ? "" : ", more while running");
+    options.log(options.log_context, TL_LOG_INFO, text);
+  }
   return Status::Ok();
 }
 

@@ -180,7 +180,8 @@ inline std::vector<uint8_t> BuildMetadata(const BundleSpec& spec, uint64_t data_
   for (const ImageSpec& i : spec.images) {
     images.push_back(schema::CreateImageInput(b, b.CreateString(i.input), i.height, i.width, i.channels,
                                               b.CreateString(i.layout), b.CreateString(i.channel_order),
-                                              b.CreateVector(i.mean), b.CreateVector(i.scale)));
+                                              i.mean.empty() ? 0 : b.CreateVector(i.mean),
+                                              i.scale.empty() ? 0 : b.CreateVector(i.scale)));
   }
   std::vector<flatbuffers::Offset<schema::Labels>> labels;
   for (const auto& l : spec.labels) {

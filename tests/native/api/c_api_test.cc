@@ -128,7 +128,8 @@ TEST(CApi, RunsWithDefaults) {
 TEST(CApi, TellsMetadataPicturesAndLabels) {
   BundleSpec spec = ReshapeBundle();
   spec.metadata = {{"task", "test"}, {"", "empty"}};
-  spec.images.resize(2);
+  spec.images.resize(3);
+  spec.images[2] = {"open", 0, 0, 0, "NCHW", "RGB", {}, {}};
   spec.images[1] = {"rgb", 4, 5, 3, "NCHW", "BGR", {1, 2, 3}, {4, 5, 6}};
   spec.labels = {{"y", {"cat", "dog"}}, {"none", {}}};
   const Bytes bytes(Finish(spec));
@@ -151,7 +152,10 @@ TEST(CApi, TellsMetadataPicturesAndLabels) {
   EXPECT_EQ(image.channel_order, 1);
   EXPECT_EQ(image.mean[2], 3);
   EXPECT_EQ(image.scale[2], 6);
-  EXPECT_EQ(tl_model_image_info(model, 2, &image), TL_ERROR_NOT_FOUND);
+  ASSERT_EQ(tl_model_image_info(model, 2, &image), TL_OK);  // its input leaves every size open
+  EXPECT_EQ(image.channels, 0);
+  EXPECT_EQ(image.mean, nullptr);
+  EXPECT_EQ(tl_model_image_info(model, 3, &image), TL_ERROR_NOT_FOUND);
   EXPECT_EQ(tl_model_label_count(model, "y"), 2u);
   EXPECT_STREQ(tl_model_label(model, "y", 1), "dog");
   EXPECT_EQ(tl_model_label(model, "y", 2), nullptr);

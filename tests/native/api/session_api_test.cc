@@ -114,6 +114,24 @@ TEST_F(SessionApi, BackendsAndPowerModes) {
   }
 }
 
+TEST_F(SessionApi, LogTellsWhatWasChosen) {
+  Open(ReshapeBundle());
+  std::string text;
+  tl_session_options options;
+  tl_session_options_init(&options, sizeof(options));
+  options.threads = 2;
+  options.isa = "scalar";
+  options.log_context = &text;
+  options.log = [](void* context, tl_log_level level, const char* message) {
+    EXPECT_EQ(level, TL_LOG_INFO);
+    *static_cast<std::string*>(context) += message;
+  };
+  tl_session* other = nullptr;
+  ASSERT_EQ(tl_session_create(model_, &options, &other, &error_), TL_OK) << error_.message;
+  tl_session_destroy(other);
+  EXPECT_EQ(text, "session: isa scalar, 2 threads, arena 128 bytes, scratch 0 bytes");
+}
+
 TEST_F(SessionApi, AsyncRunGivesTheResult) {
   Open(ReshapeBundle());
   for (int i = 1; i <= 100; ++i) {
