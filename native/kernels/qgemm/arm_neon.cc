@@ -4,14 +4,6 @@
 // the sums kept negative, at the cost of zeroing a register for each pair.
 #define TL_ISA arm_neon
 #include "base/simd/vec.h"
-
-namespace tealight {
-namespace TL_ISA {
-namespace {
-constexpr int32_t kLhsOffset = 0;
-}
-}  // namespace TL_ISA
-}  // namespace tealight
 #include "kernels/qgemm/generic.h"
 #if defined(__aarch64__)
 #include "kernels/qgemm/arm_neon_inorder.h"

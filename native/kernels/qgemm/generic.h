@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The body of the int8 gemm kernels over the SIMD wrapper (qgemm.h has the formula). A tile is MR rows by NV vectors of
-// columns, its sums held in registers. The path brings the loop over k and the constant that its dot product adds to
-// lhs (kLhsOffset, taken back through the column sums). A Loop<MR, NV> is made for each tile: Run adds the products of
+// columns, its sums held in registers. The path brings the loop over k and, as TL_LHS_OFFSET, what its dot product adds
+// to lhs (0 or 128, taken back through the column sums). A Loop<MR, NV> is made for each tile: Run adds the products of
 // one tap to acc or to sums of its own, which Finish adds to acc. The usual result, int8 without residual or table, is
 // made from the registers; every other one passes through memory and one function, FinishRows.
 #ifndef TEALIGHT_KERNELS_QGEMM_GENERIC_H_
@@ -19,6 +19,11 @@ namespace {
 #define TL_UNROLL _Pragma("GCC unroll 32")
 // A member function of a loop.
 #define TL_LOOP inline __attribute__((always_inline))
+
+#ifndef TL_LHS_OFFSET
+#define TL_LHS_OFFSET 0
+#endif
+constexpr int32_t kLhsOffset = TL_LHS_OFFSET;
 
 // Vectors of one panel.
 constexpr size_t kPanelVectors = kQGemmPanel / kLanes;

@@ -2,15 +2,8 @@
 // AVX-512 VNNI int8 gemm: vpdpbusd multiplies unsigned by signed bytes, so lhs is read as x + 128. Tiles of 6 rows x 64
 // columns or 12 x 32: 24 sums. Where the last vector has at most 8 columns, several groups of 4 k share it.
 #define TL_ISA x86_avx512vnni
+#define TL_LHS_OFFSET 128
 #include "base/simd/vec.h"
-
-namespace tealight {
-namespace TL_ISA {
-namespace {
-constexpr int32_t kLhsOffset = 128;
-}
-}  // namespace TL_ISA
-}  // namespace tealight
 #include "kernels/qgemm/generic.h"
 
 namespace tealight {

@@ -5,14 +5,6 @@
 #define TEALIGHT_KERNELS_QGEMM_X86_MADD_H_
 
 #include "base/simd/vec.h"
-
-namespace tealight {
-namespace TL_ISA {
-namespace {
-constexpr int32_t kLhsOffset = 0;
-}
-}  // namespace TL_ISA
-}  // namespace tealight
 #include "kernels/qgemm/generic.h"
 
 namespace tealight {

@@ -3,14 +3,6 @@
 // shift and one mask; sums are 16 times too large and shifted back at the end, exactly.
 #define TL_ISA arm_neondot
 #include "base/simd/vec.h"
-
-namespace tealight {
-namespace TL_ISA {
-namespace {
-constexpr int32_t kLhsOffset = 0;
-}
-}  // namespace TL_ISA
-}  // namespace tealight
 #include "kernels/qgemm/generic.h"
 #include "kernels/qgemm4/qgemm4.h"
 

@@ -2,15 +2,8 @@
 // AVX-512 VNNI gemm with int4 weights: each half of a byte moves to its top; sums are 16 times too large and shifted
 // back at the end, exactly. lhs is read as x + 128.
 #define TL_ISA x86_avx512vnni
+#define TL_LHS_OFFSET 128
 #include "base/simd/vec.h"
-
-namespace tealight {
-namespace TL_ISA {
-namespace {
-constexpr int32_t kLhsOffset = 128;
-}
-}  // namespace TL_ISA
-}  // namespace tealight
 #include "kernels/qgemm/generic.h"
 #include "kernels/qgemm4/qgemm4.h"
 
