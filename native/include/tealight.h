@@ -208,7 +208,8 @@ TL_API tl_status tl_session_memory(const tl_session* session, tl_memory* memory)
  * until it is bound anew. The shape may differ from the last one where the model has symbolic dims. [one] */
 TL_API tl_status tl_session_set_input(tl_session* session, size_t i, const tl_tensor* tensor, tl_error* error);
 /* Binds memory that run writes output i to; NULL unbinds. It must hold the output: when the output's size is
- * not known before the run and it is too small, run fails with TL_ERROR_WRONG_SHAPE. [one] */
+ * not known before the run and it is too small, run fails with TL_ERROR_WRONG_SHAPE; when it shares bytes with an
+ * input or another output, with TL_ERROR_INVALID_ARGUMENT. [one] */
 TL_API tl_status tl_session_set_output(tl_session* session, size_t i, const tl_tensor* tensor, tl_error* error);
 /* deadline_ns: on the monotonic clock since now, 0 = none. [one] */
 TL_API tl_status tl_session_run(tl_session* session, uint64_t deadline_ns, tl_error* error);

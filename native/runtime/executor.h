@@ -69,6 +69,11 @@ class Executor {
   Status CheckInput(int i, DType dtype, const Shape& shape) const;
   /// Result i is written to data, of which there are `bytes`; null unbinds.
   void BindOutput(int i, void* data, size_t bytes);
+  /// The memory bound as result i, of the size that it was bound with; null when none is.
+  const void* bound_output(int i, size_t* bytes) const {
+    *bytes = outputs_[static_cast<size_t>(i)].bound_bytes;
+    return outputs_[static_cast<size_t>(i)].bound;
+  }
   /// Runs the program. Every input is bound.
   Status Run();
   /// Result of the last successful run.

@@ -32,6 +32,12 @@ DType FromC(const tl_tensor& tensor) {
   return value <= static_cast<unsigned>(DType::kUint4) ? static_cast<DType>(value) : DType::kNone;
 }
 
+bool Overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) {
+  const uintptr_t first = reinterpret_cast<uintptr_t>(a);
+  const uintptr_t second = reinterpret_cast<uintptr_t>(b);
+  return a_bytes != 0 && b_bytes != 0 && first < second + b_bytes && second < first + a_bytes;
+}
+
 Status NoSuch(const char* what, size_t i, size_t count) {
   return Status::Error(TL_ERROR_NOT_FOUND, "%s %zu: not there, expected less than %zu", what, i, count);
 }
@@ -217,6 +223,32 @@ Status Session::CheckSymbols() const {
   return Status::Ok();
 }
 
+// Inputs are read after outputs were written, and outputs written in any order.
+Status Session::CheckSharing() const {
+  for (int i = 0; i < executor_.num_outputs(); ++i) {
+    size_t bytes = 0;
+    const void* data = executor_.bound_output(i, &bytes);
+    if (data == nullptr) continue;
+    const char* name = NameOf(executor_.output_info(i).name());
+    for (int j = 0; j < executor_.num_inputs(); ++j) {
+      const Tensor& input = executor_.input(j);
+      if (!Overlap(data, bytes, input.data, input.Bytes())) continue;
+      return Status::Error(TL_ERROR_INVALID_ARGUMENT,
+                           "output %d '%.60s': shares memory with input %d '%.60s', expected memory of its own", i,
+                           name, j, NameOf(executor_.input_info(j).name()));
+    }
+    for (int j = 0; j < i; ++j) {
+      size_t others = 0;
+      const void* other = executor_.bound_output(j, &others);
+      if (!Overlap(data, bytes, other, others)) continue;
+      return Status::Error(TL_ERROR_INVALID_ARGUMENT,
+                           "output %d '%.60s': shares memory with output %d '%.60s', expected memory of its own", i,
+                           name, j, NameOf(executor_.output_info(j).name()));
+    }
+  }
+  return Status::Ok();
+}
+
 Status Session::Run(uint64_t deadline_ns) {
   RETURN_IF_ERROR(Begin(deadline_ns));
   return Finish();
@@ -225,6 +257,7 @@ Status Session::Run(uint64_t deadline_ns) {
 Status Session::Begin(uint64_t deadline_ns) {
   has_result_ = false;
   RETURN_IF_ERROR(CheckInputs());
+  RETURN_IF_ERROR(CheckSharing());
   const int64_t now = NowNs();
   const int64_t most = INT64_MAX - now;
   control_.deadline_ns = deadline_ns == 0                            ? 0

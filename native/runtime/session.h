@@ -35,6 +35,7 @@ class Session {
   Status Configure(const tl_session_options& options, ExecutorConfig* config);
   Status CheckInputs() const;
   Status CheckSymbols() const;
+  Status CheckSharing() const;
   // self_test.cc
   Status RunGolden(const schema::Golden& golden);
   Status CompareGolden(int i, const void* expected, uint64_t bytes) const;

@@ -5,6 +5,7 @@
 <folder>/<run>/in<i>.npy, out<i>.npy    each run of the case in Python, in the session's order
 <folder>/want<i>.npy, tolerance<i>.txt  the case's known answers, in their order
 <folder>/top1.txt                       where the case has one
+<folder>/memory.txt                     bytes of arena, scratch, weights and state with one thread
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ def record_case(folder: pathlib.Path, case: AssetCase, **build: object) -> None:
     folder.mkdir(parents=True)
     tealight.build(str(case.model), str(folder / "model.tea"), **build)
     with tealight.Session(str(folder / "model.tea")) as session:
+        m = session.memory
+        (folder / "memory.txt").write_text(f"{m.arena_bytes} {m.scratch_bytes} {m.weights_bytes} {m.state_bytes}\n")
         case.run(lambda feed: record_runs(folder, session, [feed])[0])
     expected = case.expected()
     write_arrays(folder, "want", [array.astype(np.float32) for array in expected.values()])

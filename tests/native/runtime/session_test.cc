@@ -80,6 +80,24 @@ TEST_F(SessionTest, RunsAStaticProgram) {
   EXPECT_GT(memory.state_bytes, 0u);
 }
 
+TEST_F(SessionTest, RefusesAnOutputInTheMemoryOfAnInput) {
+  ExpectOk(Open(ReshapeBundle()));
+  std::vector<float> both = {1, 2, 3, 4, 5, 6, 7};
+  tl_tensor in = Floats(&both, {2, 3});
+  in.size_bytes = 24;
+  tl_tensor out = Floats(&both, {3, 2});
+  out.data = both.data() + 1;
+  out.size_bytes = 24;
+  ExpectOk(session_->SetInput(0, in));
+  ExpectOk(session_->SetOutput(0, &out));
+  ExpectError(session_->Run(0), TL_ERROR_INVALID_ARGUMENT, "'y': shares memory with input 0 'x'");
+  std::vector<float> own(6);
+  out = Floats(&own, {3, 2});
+  ExpectOk(session_->SetOutput(0, &out));
+  ExpectOk(session_->Run(0));
+  EXPECT_EQ(own, std::vector<float>(both.begin(), both.end() - 1));
+}
+
 TEST_F(SessionTest, ChecksInputs) {
   ExpectOk(Open(ReshapeBundle()));
   ExpectError(session_->SetInput(1, Floats(&x_, {2, 3})), TL_ERROR_NOT_FOUND, "input 1");

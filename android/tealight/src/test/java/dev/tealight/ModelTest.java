@@ -157,6 +157,7 @@ public class ModelTest {
   public void refusesAMissingFile() {
     assertFails(ErrorCode.IO, () -> Model.load("/not/there.tea"));
     assertFails(ErrorCode.IO, () -> Model.load(987654, 0, 0));
+    assertFails(ErrorCode.IO, () -> Model.load(-1, 0, 0));
     assertThrows(IllegalArgumentException.class, () -> Model.load(0, -1, 0));
     assertThrows(IllegalArgumentException.class, () -> Model.load(0, 0, -1));
     assertThrows(IllegalArgumentException.class, () -> Model.load("a\0b"));

@@ -129,6 +129,37 @@ public class SessionTest {
   }
 
   @Test
+  public void refusesSharedMemory() {
+    try (Model model = Recordings.model("faces"); Session session = small(model)) {
+      Tensor image = Tensor.allocate(DataType.FLOAT32, session.getInputs().get(0).getShape());
+      Tensor scores = Tensor.allocate(DataType.FLOAT32, session.getOutputs().get(0).getShape());
+      int[] boxes = session.getOutputs().get(1).getShape();
+      ByteBuffer start = image.getBuffer();
+      start.limit(4420 * 4 * 4);
+      Tensor inImage = Tensor.wrap(start, DataType.FLOAT32, boxes);
+      assertFails(ErrorCode.INVALID_ARGUMENT, "'boxes': shares memory with input 0 'input'",
+          () -> session.run(new Tensor[] {image}, new Tensor[] {scores, inImage}));
+      ByteBuffer both = ByteBuffer.allocateDirect(4420 * 4 * 5).order(ByteOrder.nativeOrder());
+      both.limit(4420 * 4 * 2);
+      Tensor first = Tensor.wrap(both, DataType.FLOAT32, scores.getShape());
+      both.limit(4420 * 4 * 5).position(4420 * 4);
+      Tensor second = Tensor.wrap(both, DataType.FLOAT32, boxes);
+      assertFails(ErrorCode.INVALID_ARGUMENT, "'boxes': shares memory with output 0 'scores'",
+          () -> session.run(new Tensor[] {image}, new Tensor[] {first, second}));
+      assertEquals(2, session.run(image).length);
+    }
+  }
+
+  @Test
+  public void refusesARunBeyondTheMemoryLimit() {
+    try (Model model = Recordings.model("open_batch");
+        Session session = model.newSession(new Session.Options().setMemoryLimit(1 << 16))) {
+      assertFails(ErrorCode.OUT_OF_MEMORY, "limit", () -> session.run(Tensor.allocate(DataType.FLOAT32, 100_000, 4)));
+      assertEquals(1, session.run(Tensor.allocate(DataType.FLOAT32, 10, 4)).length);
+    }
+  }
+
+  @Test
   public void refusesWrongNamesAndCounts() {
     try (Model model = Recordings.model("float32"); Session session = small(model)) {
       Tensor x = Tensor.allocate(DataType.FLOAT32, 2, 3);
@@ -258,13 +289,12 @@ public class SessionTest {
   }
 
   @Test
-  public void tellsWhatItNeeds() {
-    try (Model model = Recordings.model("word"); Session session = model.newSession()) {
+  public void tellsWhatItNeeds() throws IOException {
+    try (Model model = Recordings.model("word"); Session session = small(model)) {
       MemoryUse use = session.getMemory();
       assertTrue(use.isExact());
-      assertEquals(64000, use.getArenaBytes());
-      assertEquals(91472, use.getWeightsBytes());
-      assertTrue(use.toString(), use.getScratchBytes() > 0 && use.getStateBytes() > 0);
+      assertEquals(Recordings.text("word/memory.txt"),
+          use.getArenaBytes() + " " + use.getScratchBytes() + " " + use.getWeightsBytes() + " " + use.getStateBytes());
     }
   }
 
@@ -300,7 +330,12 @@ public class SessionTest {
   }
 
   @Test
-  public void testsItselfAgainstGoldenData() {
+  public void testsItselfAgainstGoldenData() throws IOException {
+    try (Model model = Recordings.model("word"); Session session = small(model)) {
+      session.selfTest();
+      RealModelsTest.assertSameBits(
+          "word", Recordings.tensors("word/0", "out"), session.run(Recordings.tensors("word/0", "in")));
+    }
     try (Model model = Recordings.model("float32"); Session session = small(model)) {
       assertFails(ErrorCode.NOT_FOUND, "golden", session::selfTest);
       assertEquals(1, session.run(Tensor.allocate(DataType.FLOAT32, 2, 3)).length);

@@ -90,6 +90,7 @@ final class Stress {
   public static void main(String[] arguments) throws Exception {
     int seconds = Integer.parseInt(arguments[0]);
     int threads = Integer.parseInt(arguments[1]);
+    loadAllAtOnce();
     Stress stress = new Stress();
     stress.play(seconds, threads, Long.parseLong(arguments[2]));
     stress.closeAll();
@@ -98,6 +99,24 @@ final class Stress {
     System.out.println(stress.runs + " runs, " + stress.refusals
         + " refused or stopped, native objects left: " + NativeHandle.count());
     System.exit(stress.runs.get() > 0 && stress.refusals.get() > 0 && NativeHandle.count() == 0 ? 0 : 1);
+  }
+
+  /** The first use of every class, at the same time: their initialisation must not wait in a circle. */
+  private static void loadAllAtOnce() throws InterruptedException {
+    Runnable[] uses = {Tealight::getVersion,
+        ()
+            -> Tensor.allocate(DataType.FLOAT32, 1),
+        () -> Recordings.model("float32").close(), () -> Recordings.model("word").newSession().close()};
+    Thread[] threads = new Thread[uses.length];
+    for (int i = 0; i < uses.length; ++i) {
+      threads[i] = new Thread(uses[i], "load-" + i);
+      threads[i].start();
+    }
+    for (Thread thread : threads) {
+      thread.join(TimeUnit.SECONDS.toMillis(HANG_SECONDS));
+      if (thread.isAlive())
+        hang();
+    }
   }
 
   private void play(int seconds, int count, long seed) throws InterruptedException {
