@@ -73,6 +73,20 @@ class TestPackage:
         assert tiny["awaited_ms"] - tiny["c_ms"] <= limit
 
 
+@pytest.mark.slow
+def test_what_only_apple_compiles_type_checks(environment, tmp_path):
+    sources = sorted((PACKAGE / "Sources" / "Tealight").glob("*.swift"))
+    options = ["-swift-version", "6", "-warnings-as-errors", "-module-name", "Tealight", "-I", tmp_path]
+    options += ["-Xcc", f"-fmodule-map-file={PACKAGE}/Sources/CTealight/module.modulemap", *sources]
+    stubs = sorted((ROOT / "tests" / "ios" / "stubs").glob("*.swift"))
+    for stub in stubs:
+        module = tmp_path / f"{stub.stem}.swiftmodule"
+        run(environment, "swiftc", "-parse-as-library", "-module-name", stub.stem, stub, "-emit-module-path", module)
+    run(environment, "swiftc", "-emit-imported-modules", "-o", tmp_path / "imports", *options)
+    assert {stub.stem for stub in stubs} <= set((tmp_path / "imports").read_text().split())
+    run(environment, "swiftc", "-typecheck", "-parse-as-library", *options)
+
+
 def test_sources_are_formatted(environment):
     if shutil.which("swift-format", path=environment["PATH"]) is None:
         pytest.skip("swift-format: not on PATH; it comes with Swift 6")

@@ -5,6 +5,11 @@ import SwiftUI
 import Tealight
 
 struct PhotoScreen: View {
+  private struct Selection: Equatable {
+    let model: URL?
+    let item: PhotosPickerItem?
+  }
+
   @ObservedObject var library: ModelLibrary
   @State private var choice: URL?
   @State private var item: PhotosPickerItem?
@@ -22,7 +27,7 @@ struct PhotoScreen: View {
       AnswerView(answer: answer, message: message)
       Spacer()
     }
-    .task(id: [choice?.path(), item?.itemIdentifier]) {
+    .task(id: Selection(model: choice, item: item)) {
       guard let choice, let item else { return }
       do {
         guard let data = try await item.loadTransferable(type: Data.self), let picture = UIImage(data: data) else {
@@ -32,6 +37,7 @@ struct PhotoScreen: View {
         photo = upright
         guard let pixels = upright.cgImage else { return }
         let model = try PictureModel(Model(contentsOf: choice))
+        answer = nil
         answer = try await model.answer(model.input.tensor(from: pixels))
       } catch {
         message = error.localizedDescription
