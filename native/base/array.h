@@ -10,6 +10,9 @@
 
 namespace tealight {
 
+/// Memory for `count` elements; null when there is none. To be freed.
+void* AllocateElements(size_t count, size_t element_bytes, size_t alignment);
+
 template <typename T>
 class Array {
  public:
@@ -21,12 +24,9 @@ class Array {
   /// Replaces the contents by `size` value-initialised elements. Returns false, empty, when there is no memory.
   [[nodiscard]] bool Allocate(size_t size) {
     Clear();
-    size_t bytes = 0;
-    if (__builtin_mul_overflow(size, sizeof(T), &bytes)) return false;
     if (size == 0) return true;
-    void* memory = nullptr;
-    if (posix_memalign(&memory, alignof(T) < sizeof(void*) ? sizeof(void*) : alignof(T), bytes) != 0) return false;
-    data_ = static_cast<T*>(memory);
+    data_ = static_cast<T*>(AllocateElements(size, sizeof(T), alignof(T)));
+    if (data_ == nullptr) return false;
     for (; size_ < size; ++size_) new (data_ + size_) T();
     return true;
   }

@@ -14,17 +14,18 @@ namespace tealight {
 
 namespace {
 
-using MakeKernel = OpKernel (*)();
-
-// By id; null where this build has none.
-constexpr MakeKernel kOps[] = {
-    nullptr,
-#define TL_OP(name) Cpu_##name,
-#define TL_NO_OP(name) nullptr,
+// The ids, in the order of schema::OpAttributes.
+enum OpId : size_t {
+  kNone,
+#define TL_OP(name) k_##name,
+#define TL_NO_OP(name) TL_OP(name)
 #include "registry.inc"
 #undef TL_OP
 #undef TL_NO_OP
+  kOpCount
 };
+static_assert(kOpCount == static_cast<size_t>(schema::OpAttributes::MAX) + 1, "registry.inc is out of date");
+
 constexpr char kOpNames[] = "\0"
 #define TL_OP(name) #name "\0"
 #define TL_NO_OP(name) TL_OP(name)
@@ -54,22 +55,30 @@ constexpr char kBuildInfo[] = "tealight-build-info 1\nversion " TL_VERSION
                               "\nfeatures" TL_WINOGRAD_NAME TL_DECODE_NAME "\n";
 static_assert(sizeof(kBuildInfo) < 2048, "the build info grows the library; shorten it");
 
-constexpr size_t kOpCount = sizeof(kOps) / sizeof(kOps[0]);
-static_assert(kOpCount == static_cast<size_t>(schema::OpAttributes::MAX) + 1, "registry.inc is out of date");
-
 }  // namespace
 
 const char* OpName(size_t id) { return id > 0 && id < kOpCount ? NthName(kOpNames, id) : nullptr; }
 
+// Not a table of functions: that would be filled in at load.
 bool FindOp(size_t id, OpKernel* kernel) {
-  if (id >= kOpCount || kOps[id] == nullptr) return false;
-  *kernel = kOps[id]();
-  return true;
+  switch (id) {
+#define TL_OP(name)         \
+  case k_##name:            \
+    *kernel = Cpu_##name(); \
+    return true;
+#define TL_NO_OP(name)
+#include "registry.inc"
+#undef TL_OP
+#undef TL_NO_OP
+    default:
+      return false;
+  }
 }
 
 const char* BuiltOpName(size_t i) {
+  OpKernel kernel;
   for (size_t id = 1; id < kOpCount; ++id) {
-    if (kOps[id] != nullptr && i-- == 0) return OpName(id);
+    if (FindOp(id, &kernel) && i-- == 0) return OpName(id);
   }
   return nullptr;
 }
