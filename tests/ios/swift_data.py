@@ -35,20 +35,35 @@ def write(assets: pathlib.Path, folder: pathlib.Path) -> None:
         shutil.copy(assets / RECORDED[name][0] / "inputs" / f"{file}.u8.npy", folder / name / "pixels0.npy")
     data = (folder / "open_batch" / "model.tea").read_bytes()
     (folder / "truncated.tea").write_bytes(data[: len(data) // 2])
+    anything = {
+        "layout": "NHWC",
+        "channel_order": "RGB",
+        "mean": [0.0] * 3,
+        "scale": [1.0] * 3,
+        "height": 0,
+        "width": 0,
+    }
+    _image_model(folder / "picture_any", (1, 24, 40, 3), anything)
     for name, image in IMAGES.items():
         _pictures(folder / f"picture_{name}", image)
 
 
-def _pictures(folder: pathlib.Path, image: dict[str, Any]) -> None:
-    """model.tea with the image's description; per picture pixels<i>.npy [h, w, RGBA] and the input in<i>.npy."""
-    channels = len(image["mean"])
-    rows = {"input": "x", "height": 24, "width": 40, "channels": channels, **image}
+def _image_model(folder: pathlib.Path, shape: tuple[int, ...], image: dict[str, Any]) -> dict[str, Any]:
+    """Writes model.tea with the image's description; returns that."""
+    rows = {"input": "x", "height": 24, "width": 40, "channels": len(image["mean"]), **image}
     folder.mkdir()
-    shape = (1, channels, 24, 40) if image["layout"] == "NCHW" else (1, 24, 40, channels)
     graph = Graph("main")
     x = graph.add_input("x", TensorType(DType.FLOAT32, shape))
     graph.outputs = graph.add("unary", [x], {"kind": "relu"}, name="relu", outputs=["y"])
     (folder / "model.tea").write_bytes(writer.to_bytes(emit(graph, images=[rows]).bundle))
+    return rows
+
+
+def _pictures(folder: pathlib.Path, image: dict[str, Any]) -> None:
+    """A model, and per picture pixels<i>.npy [h, w, RGBA] and the input in<i>.npy."""
+    channels = len(image["mean"])
+    shape = (1, channels, 24, 40) if image["layout"] == "NCHW" else (1, 24, 40, channels)
+    rows = _image_model(folder, shape, image)
     rng = np.random.default_rng(5)
     with tealight.Session(str(folder / "model.tea")) as session:
         for i, (width, height) in enumerate(PICTURES):

@@ -23,7 +23,7 @@ public struct ImageInput: Hashable, Sendable {
 
   /// Of the input.
   public let name: String
-  /// Rows of pixels.
+  /// Rows of pixels; 0, as the width, where the model takes any size: such a picture is made without this type.
   public let height: Int
   /// Pixels in a row.
   public let width: Int
@@ -83,6 +83,9 @@ public struct ImageInput: Hashable, Sendable {
   private func resized(_ pixels: Pixels) throws(TealightError) -> [UInt8] {
     guard channels == (channelOrder == .gray ? 1 : 3) else {
       throw TealightError(.invalidBundle, "image '\(name)': \(channels) channels, expected 1 of gray or 3 of colour")
+    }
+    guard width > 0, height > 0 else {
+      throw TealightError(.wrongShape, "image '\(name)': \(width)x\(height), expected a size; make the tensor yourself")
     }
     try pixels.check()
     return resize(pixels, width: width, height: height, isGray: channelOrder == .gray)

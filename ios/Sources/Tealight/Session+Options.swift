@@ -27,7 +27,7 @@ extension Session {
     public var profile = false
     /// Bytes for activations and kernels; a session that needs more throws `outOfMemory`. nil: no limit.
     public var memoryLimit: UInt64?
-    /// Called with the runtime's messages, on any thread. The runtime prints nothing itself.
+    /// Told, while the session is made, what it chose. The runtime prints nothing itself.
     public var log: (@Sendable (LogLevel, String) -> Void)?
 
     /// The defaults, but for the number of threads.

@@ -34,6 +34,17 @@ struct ImageTests {
     #expect(try TestData.model("word").images.isEmpty)
   }
 
+  @Test func aModelOfAnySizeHasNoPictures() throws {
+    let image = try TestData.model("picture_any").images[0]
+    let bytes = [UInt8](repeating: 0, count: 400)
+    let failure = code {
+      let _: Tensor<Float> = try bytes.withUnsafeBytes {
+        try image.tensor(from: Pixels($0, width: 10, height: 10, format: .rgba))
+      }
+    }
+    #expect(failure == .wrongShape)
+  }
+
   @Test func rawPixelsAndPaddedRows() throws {
     let image = try TestData.model("picture_gray").images[0]
     let rows = [UInt8](repeating: 200, count: 64 * 24)  // 40 of 64 pixels in a row count

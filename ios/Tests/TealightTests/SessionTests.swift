@@ -164,6 +164,14 @@ struct SessionTests {
     #expect(code { try session.selfTest() } == .notFound)
   }
 
+  @Test func logTellsWhatTheSessionChose() throws {
+    let messages = Counter()
+    var options = Session.Options(threads: 1)
+    options.log = { level, message in if level == .info && !message.isEmpty { messages.increment() } }
+    _ = try Session(model, options: options)
+    #expect(messages.value > 0)
+  }
+
   @Test func profile() throws {
     var options = Session.Options(threads: 1)
     options.profile = true
