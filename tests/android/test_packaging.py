@@ -44,6 +44,7 @@ def classes(android_jar, tmp_path_factory) -> dict[str, ClassFile]:
     return {c.name: c for c in found}
 
 
+@pytest.mark.slow
 def test_nothing_newer_than_min_sdk_is_called(classes, android_jar):
     """The JDK's own java.* hides what a phone lacks; and dx, unlike Gradle's D8, has no replacement for lambdas."""
     assert not [c.name for c in classes.values() if c.lambdas]
