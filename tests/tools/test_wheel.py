@@ -81,11 +81,12 @@ def test_holds_the_package_the_library_and_the_schema(wheel):
     with zipfile.ZipFile(wheel) as z:
         names = {n for n in z.namelist() if ".dist-info/" not in n}
         assert z.read("tealight/_native/tealight.h") == (ROOT / "native" / "include" / "tealight.h").read_bytes()
-    own = {n for n in names if not n.endswith((".py", ".typed", ".md"))}
-    assert own == {
+    sources = ROOT / "sdk" / "tealight"
+    page = {f"tealight/serve/{p.name}" for p in (sources / "serve").iterdir() if p.suffix in (".html", ".css", ".js")}
+    assert len(page) >= 3
+    assert {n for n in names if not n.endswith((".py", ".typed", ".md"))} == page | {
         "tealight/_native/libtealight.so", "tealight/_native/tealight.h", "tealight/bundle/_schema/bundle.bfbs",
     }  # fmt: skip
-    sources = ROOT / "sdk" / "tealight"
     assert {n for n in names if n.endswith(".py")} == {
         f"tealight/{p.relative_to(sources)}" for p in sources.rglob("*.py")
     }
