@@ -18,6 +18,7 @@ from tealight.errors import TealightError
 #: (op, path of the attribute).
 ATTRIBUTES = [
     ("q_binary", "scale"),
+    ("q_binary", "positive_scale"),
     ("q_matmul", "scale"),
     ("q_reduce", "scale"),
     ("q_average_pool2d", "scale"),

@@ -169,6 +169,25 @@ struct MulRow {
   }
 };
 
+// Each element has one of two products, the other is 0 and adds nothing: both go into one sum that is rounded once.
+struct PreluRow {
+  const RescaledMul& mul;
+  RequantizeVectors v;
+
+  template <bool a_each, bool b_each>
+  void Run(size_t n, const int8_t* a, const int8_t* b, int8_t* y) const {
+    const RequantizeVectors vectors = v;
+    const I32 a_zero = SplatI32(mul.a_zero_point), b_zero = SplatI32(mul.b_zero_point), zero = SplatI32(0);
+    const F32 scale = Splat(mul.scale), positive_scale = Splat(mul.positive_scale);
+    MapRow<a_each, b_each>(n, a, b, y, [=](I32 p, I32 q) {
+      const I32 d = Sub(p, a_zero);
+      const F32 positive = Fma(ToFloat(Max(d, zero)), positive_scale, vectors.offset);
+      const F32 sum = Fma(ToFloat(Mul(Min(d, zero), Sub(q, b_zero))), scale, positive);
+      return Min(Max(Sub(BitsOf(sum), vectors.offset_bits), vectors.lo), vectors.hi);
+    });
+  }
+};
+
 void AddRows(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledAdd& add, int8_t* y) {
   ForEachRow(rows, n, a, b, y, AddRow{add, SplatRescaledAdd(add), FitsInt16(add)});
 }
@@ -180,6 +199,10 @@ void MulRows(size_t rows, size_t n, Int8Operand a, Int8Operand b, const Rescaled
   } else {
     ForEachRow(rows, n, a, b, y, MulRow<false>{mul, v, FitsInt16(mul)});
   }
+}
+
+void PreluRows(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledMul& mul, int8_t* y) {
+  ForEachRow(rows, n, a, b, y, PreluRow{mul, SplatRequantization(mul.output)});
 }
 
 void Range(size_t n, const float* x, float* least, float* greatest) {
@@ -208,8 +231,15 @@ void Range(size_t n, const float* x, float* least, float* greatest) {
   }
 }
 
-constexpr QElementwiseKernels kQElementwise = {
-    Quantize<int8_t>, Quantize<uint8_t>, Dequantize<int8_t>, Dequantize<uint8_t>, Lut, AddRows, MulRows, Range};
+constexpr QElementwiseKernels kQElementwise = {Quantize<int8_t>,
+                                               Quantize<uint8_t>,
+                                               Dequantize<int8_t>,
+                                               Dequantize<uint8_t>,
+                                               Lut,
+                                               AddRows,
+                                               MulRows,
+                                               PreluRows,
+                                               Range};
 
 }  // namespace
 }  // namespace TL_ISA

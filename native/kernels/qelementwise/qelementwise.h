@@ -30,6 +30,7 @@ struct RescaledMul {
   int32_t a_zero_point, b_zero_point;
   float scale;
   Requantization output;
+  float positive_scale;  // of prelu
 };
 
 struct QElementwiseKernels {
@@ -45,6 +46,8 @@ struct QElementwiseKernels {
   void (*add)(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledAdd& add, int8_t* y);
   /// y [rows, n] = Requantize((a - a_zero_point) * (b - b_zero_point), scale); y may be an operand of its shape.
   void (*mul)(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledMul& mul, int8_t* y);
+  /// y [rows, n] = mul where a < a_zero_point, else Requantize(a - a_zero_point, positive_scale); output.wide is false.
+  void (*prelu)(size_t rows, size_t n, Int8Operand a, Int8Operand b, const RescaledMul& mul, int8_t* y);
   /// Lowers *least and raises *greatest to the elements of x; NaN is passed over.
   void (*range)(size_t n, const float* x, float* least, float* greatest);
 };

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QBinary: the sum, difference or product of two int8 tensors, with NumPy broadcasting."""
+"""QBinary: the sum, difference, product or PReLU of two int8 tensors, with NumPy broadcasting."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,20 +20,23 @@ class QBinary(OpDef):
     """kind add: y = rescaled_add(a, b) by the table `add` (a difference has a negative b_scale).
 
     kind mul: y = requantize((a - a_zero_point) * (b - b_zero_point)) with `scale`, by the table `output`.
+    kind prelu: the same where a < a_zero_point, else y = requantize(a - a_zero_point) with `positive_scale`; not wide.
     """
 
     name = "q_binary"
     inputs = ("a", "b")
     required = ("kind",)
-    defaults = {"add": None, "a_zero_point": 0, "b_zero_point": 0, "scale": 0.0, "output": None}
+    defaults = {
+        "add": None, "a_zero_point": 0, "b_zero_point": 0, "scale": 0.0, "output": None, "positive_scale": 0.0,
+    }  # fmt: skip
     in_place = True
 
     def infer(self, *inputs: TensorType | None, **attrs: Any) -> TensorType:
         """Returns int8 of the broadcast shape."""
         a, b = inputs
         assert a is not None and b is not None
-        if attrs["kind"] not in ("add", "mul"):
-            raise self.error("kind", found=attrs["kind"], expected="add or mul")
+        if attrs["kind"] not in ("add", "mul", "prelu"):
+            raise self.error("kind", found=attrs["kind"], expected="add, mul or prelu")
         if a.dtype is not DType.INT8 or b.dtype is not DType.INT8:
             raise self.error("dtype", found=f"{a.dtype.label} and {b.dtype.label}", expected="int8")
         if attrs["kind"] == "add" and attrs["add"] is None:
@@ -41,6 +45,8 @@ class QBinary(OpDef):
         check_int8(self.error, **{f"add {k}": int(add[k]) for k in ("lo", "hi") if k in add})
         check_int8(self.error, a_zero_point=attrs["a_zero_point"], b_zero_point=attrs["b_zero_point"])
         check_output(self.error, attrs["output"])
+        if attrs["kind"] == "prelu" and (attrs["output"] or {}).get("wide"):
+            raise self.error("output", found="wide", expected="scales that are not, for prelu")
         shape = broadcast_shapes(a.shape, b.shape)
         if shape is None:
             raise self.error("b", found=b, expected=f"a shape that broadcasts with {a}")
@@ -52,8 +58,13 @@ class QBinary(OpDef):
         assert a is not None and b is not None
         if attrs["kind"] == "add":
             return numerics.rescaled_add(a, b, **attrs["add"])
+        scale = np.array(attrs["scale"], np.float32)
         product = (a.astype(np.int64) - attrs["a_zero_point"]) * (b.astype(np.int64) - attrs["b_zero_point"])
-        return requantize(product, np.array(attrs["scale"], np.float32), attrs["output"])
+        if attrs["kind"] == "prelu":
+            positive = np.broadcast_to(a.astype(np.int64) - attrs["a_zero_point"], product.shape)
+            product = np.where(positive < 0, product, positive)
+            scale = np.where(positive < 0, scale, np.array(attrs["positive_scale"], np.float32))
+        return requantize(product, scale, attrs["output"])
 
     def cases(self) -> list[Case]:
         """Every broadcast form, tails, every pair of values, clamps, scales far apart, wide products."""
@@ -68,9 +79,10 @@ class QBinary(OpDef):
         scale = float(numerics.odd_scale(0.0051))
         mul: dict[str, Any] = {"kind": "mul", "a_zero_point": 3, "b_zero_point": -11, "scale": scale}
         mul["output"] = {"zero_point": -9, "lo": -128, "hi": 127, "wide": False}
+        prelu = {**mul, "kind": "prelu", "positive_scale": float(numerics.odd_scale(0.83))}
         cases = []
         for a, b in shapes:
-            for attrs in (add, mul):
+            for attrs in (add, mul, prelu):
                 cases.append(Case([case_int8(rng, a), case_int8(rng, b)], attrs))
         every = np.arange(-128, 128).astype(np.int8)
         pairs: list[Any] = [every.reshape(256, 1), every]
@@ -83,4 +95,8 @@ class QBinary(OpDef):
             attrs |= {"scale": sign * float(numerics.odd_scale(abs(value)))}
             attrs["output"] = {"zero_point": 20, "lo": -120, "hi": 101, "wide": wide}
             cases.append(Case(pairs, attrs))
+        for value, positive in ((0.0051, 0.83), (30.0, 8000.0), (-0.02, 0.004)):
+            scales = {"scale": math.copysign(float(numerics.odd_scale(abs(value))), value)}
+            scales["positive_scale"] = float(numerics.odd_scale(positive))
+            cases.append(Case(pairs, {**prelu, **scales}))
         return cases

@@ -19,7 +19,7 @@ from tealight.quant.recipe import FLOAT32, STATIC, Settings
 LAYERS = ("conv2d", "depthwise_conv2d", "conv_transpose2d", "fully_connected")
 _SUMS = ("average_pool2d", "reduce")
 _OTHERS = ("softmax", "layer_norm", "group_norm", "resize", "concat", "binary")
-_KINDS = {"binary": ("add", "sub", "mul", "max", "min"), "reduce": ("mean", "sum", "max", "min")}
+_KINDS = {"binary": ("add", "sub", "mul", "max", "min", "prelu"), "reduce": ("mean", "sum", "max", "min")}
 
 
 @dataclasses.dataclass

@@ -146,12 +146,20 @@ TEST(QElementwise, AddsAlikeOnEveryPath) {
 
 TEST(QElementwise, MultipliesAlikeOnEveryPath) {
   for (const bool wide : {false, true}) {
-    RescaledMul mul = {-128, 5, 0.0078125009f, {}};
+    RescaledMul mul = {-128, 5, 0.0078125009f, {}, 0};
     mul.output.zero_point = -20, mul.output.hi = 110, mul.output.wide = wide;
     CheckPairs([&](const QElementwiseKernels& kernels, size_t n, Int8Operand a, Int8Operand b, int8_t* y) {
       kernels.mul(2, n, a, b, mul, y);
     });
   }
+}
+
+TEST(QElementwise, PreluAlikeOnEveryPath) {
+  RescaledMul mul = {-12, 5, 0.0078125009f, {}, 0.71000004f};
+  mul.output.zero_point = -20, mul.output.hi = 110;
+  CheckPairs([&](const QElementwiseKernels& kernels, size_t n, Int8Operand a, Int8Operand b, int8_t* y) {
+    kernels.prelu(2, n, a, b, mul, y);
+  });
 }
 
 TEST(QElementwise, RangePassesOverNan) {

@@ -185,7 +185,7 @@ def test_sum_goes_into_the_later_layer_with_the_same_numbers() -> None:
         assert np.array_equal(next(iter(q1.values())), wanted)
 
 
-@pytest.mark.parametrize("kind", ["add", "sub", "mul", "max"])
+@pytest.mark.parametrize("kind", ["add", "sub", "mul", "max", "prelu"])
 def test_binary(kind: str) -> None:
     b = Qdq()
     a, c = b.act(b.input(3, 9), 0.03, 4), b.act(b.input(1, 9, name="z"), 0.02, -9)

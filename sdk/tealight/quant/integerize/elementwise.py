@@ -26,7 +26,7 @@ _MOST_NODES = 24
 
 
 def binary(context: Context, node: Node) -> None:
-    """Turns add, sub and mul of two int8 tensors into q_binary; max and min of equal quantizations stay as they are.
+    """Turns add, sub, mul and prelu of two int8 tensors into q_binary; max and min of equal steps stay as they are.
 
     Given:
         %a = dequantize(%x, s, z); %b = dequantize(%r, t, u); %y = binary(%a, %b, kind=add); %q = quantize(%y, v, w)
@@ -34,7 +34,7 @@ def binary(context: Context, node: Node) -> None:
         %q = q_binary(%x, %r, kind=add, add={a_scale: s / v, b_scale: t / v, offset, lo, hi})
     """
     kind = node.attrs["kind"]
-    if kind not in ("add", "sub", "mul", "max", "min"):
+    if kind not in ("add", "sub", "mul", "max", "min", "prelu"):
         raise NotConverted(f"there is no integer form of {kind} of two tensors")
     a, b, target = context.operand(node, 0), context.operand(node, 1), context.target(node)
     if kind in ("max", "min"):
@@ -43,15 +43,16 @@ def binary(context: Context, node: Node) -> None:
         if (target.lo, target.hi) != (-128, 127):
             raise NotConverted(f"{kind} with a clamp behind it")
         context.emit("binary", [a_value, b_value], {"kind": kind}, node, target)
-    elif kind == "mul":
-        most = np.array(255.0 * 255.0)
-        ratio = np.float32(a.scale) * np.float32(b.scale) / np.float32(target.scale)
-        scale = numerics.tie_free_scales(np.array(ratio), most)
-        wide = numerics.is_wide(most, scale)
+    elif kind in ("mul", "prelu"):
+        scale, wide = _product_scale(np.float32(a.scale) * np.float32(b.scale) / np.float32(target.scale), 255 * 255)
         attrs = {
             "kind": kind, "add": None, "a_zero_point": a.zero_point, "b_zero_point": b.zero_point,
-            "scale": float(scale), "output": target.requantization(wide),
+            "scale": scale, "output": target.requantization(wide), "positive_scale": 0.0,
         }  # fmt: skip
+        if kind == "prelu":
+            attrs["positive_scale"], too_wide = _product_scale(np.float32(a.scale) / np.float32(target.scale), 255)
+            if wide or too_wide:
+                raise NotConverted("its result's steps are too small beside those of its operands")
         context.emit("q_binary", [a.value, b.value], attrs, node, target)
     else:
         sign = 1.0 if kind == "add" else -1.0
@@ -59,8 +60,17 @@ def binary(context: Context, node: Node) -> None:
             a.scale, a.zero_point, sign * b.scale, b.zero_point, target.scale, target.zero_point
         )
         add = {"a_scale": a_scale, "b_scale": b_scale, "offset": offset, "lo": target.lo, "hi": target.hi}
-        attrs = {"kind": "add", "add": add, "a_zero_point": 0, "b_zero_point": 0, "scale": 0.0, "output": None}
+        attrs = {
+            "kind": "add", "add": add, "a_zero_point": 0, "b_zero_point": 0, "scale": 0.0, "output": None,
+            "positive_scale": 0.0,
+        }  # fmt: skip
         context.emit("q_binary", [a.value, b.value], attrs, node, target)
+
+
+def _product_scale(ratio: np.float32, most: int) -> tuple[float, bool]:
+    """Returns the scale for integers up to `most` in size, and whether it is wide."""
+    scale = numerics.tie_free_scales(np.array(ratio), np.array(float(most)))
+    return float(scale), numerics.is_wide(np.array(float(most)), scale)
 
 
 def table(context: Context, node: Node) -> bool:
