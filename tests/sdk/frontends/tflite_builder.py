@@ -8,6 +8,7 @@ from typing import Any
 
 import flatbuffers
 import numpy as np
+from flatbuffers import flexbuffers
 
 from tealight.frontends.tflite import schema
 
@@ -105,12 +106,16 @@ class ModelBuilder:
         self, op: str, inputs: Sequence[int], outputs: Sequence[int], kind: int = 0, version: int = 1, **options: Any
     ) -> None:
         """Adds an operator; kind: number of its options."""
-        number = _OPERATOR_NUMBERS[op] if op in _OPERATOR_NUMBERS else int(op)
+        custom = op.removeprefix("CUSTOM ") if op.startswith("CUSTOM ") else None
+        number = _OPERATOR_NUMBERS["CUSTOM" if custom else op] if custom or op in _OPERATOR_NUMBERS else int(op)
         self._codes.append({
-            "deprecated_builtin_code": min(number, 127), "builtin_code": number, "version": version
+            "deprecated_builtin_code": min(number, 127), "custom_code": custom, "builtin_code": number,
+            "version": version,
         })  # fmt: skip
         table: dict[str, Any] = {"opcode_index": len(self._codes) - 1, "inputs": inputs, "outputs": outputs}
-        if kind:
+        if custom:
+            table["custom_options"] = np.frombuffer(flexbuffers.Dumps(options), np.uint8)
+        elif kind:
             table |= {"builtin_options_type": kind, "builtin_options": options}
         self.operators.append(table)
 

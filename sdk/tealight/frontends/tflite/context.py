@@ -207,6 +207,10 @@ class OperatorContext:
         """Returns x with its axes permuted."""
         return x if list(perm) == sorted(perm) else self.add("transpose", [x], {"perm": list(perm)})
 
+    def slice(self, x: Value, axis: int, start: int, end: int) -> Value:
+        """Returns the elements of x in [start, end) of an axis."""
+        return self.add("slice", [x, *(self.int64s([v]) for v in (start, end, axis))])
+
     def cast(self, x: Value, dtype: DType) -> Value:
         """Returns x as another dtype."""
         return x if x.dtype is dtype else self.add("cast", [x], {"to": dtype.value})

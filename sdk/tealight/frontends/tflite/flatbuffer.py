@@ -6,10 +6,11 @@ Scalars are read by the flatbuffers package; which field lies in which slot is s
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
-from flatbuffers import encode, number_types
+from flatbuffers import encode, flexbuffers, number_types
 
 from tealight.errors import ImportModelError
 from tealight.frontends.tflite.schema import IDENTIFIER, OPTIONS, TABLES, Field
@@ -20,6 +21,8 @@ _SCALARS = {
     "int64": number_types.Int64Flags, "uint64": number_types.Uint64Flags, "float32": number_types.Float32Flags,
 }  # fmt: skip
 _MAX_DEPTH = 8
+#: Options of a custom operator; more is damage.
+_MOST_OPTIONS = 64
 
 
 class Flatbuffer:
@@ -119,3 +122,17 @@ def _default(field: Field) -> Any:
     if field.kind == "bool":
         return bool(field.default)
     return field.default if field.kind == "float32" else int(field.default)
+
+
+def custom_options(data: np.ndarray | None, op: str) -> dict[str, Any]:
+    """Returns the numbers that the flexbuffer of a custom operator names; none where it holds something else."""
+    if data is None or data.size < 3:
+        return {}
+    try:
+        root = flexbuffers.GetRoot(data.tobytes())
+        if not root.IsMap or len(root.AsMap) > _MOST_OPTIONS:
+            return {}
+        pairs = zip(root.AsMap.Keys, root.AsMap.Values, strict=True)
+        return {k.AsKey: v.Value for k, v in pairs if v.IsNumeric or v.IsBool}
+    except (struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+        raise ImportModelError(f"options of {op}: no flexbuffer ({e}), expected one; it is damaged") from e

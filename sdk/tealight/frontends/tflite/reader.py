@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tealight.errors import ImportModelError
-from tealight.frontends.tflite.flatbuffer import Flatbuffer
+from tealight.frontends.tflite.flatbuffer import Flatbuffer, custom_options
 from tealight.frontends.tflite.schema import OPERATORS, TYPE_NAMES, TYPES
 from tealight.ir.types import DType, QuantParams
 
@@ -138,12 +138,14 @@ def _operator(table: dict[str, Any], codes: list[dict[str, Any]], tensors: list[
     # Numbers up to 127 are kept in the old field too; files of old converters have only that.
     number = max(int(code["builtin_code"]), int(code["deprecated_builtin_code"]))
     op = OPERATORS.get(number, f"operator {number}") if number != _PLACEHOLDER else f"operator {number}"
+    options = table["builtin_options"]
     if number == _CUSTOM:
         op = f"CUSTOM {code['custom_code']}"
+        options = custom_options(table["custom_options"], op)
     outputs = _indices(table["outputs"], len(tensors), f"results of {op}", optional=False)
     made = tensors[outputs[0]].name if outputs else ""
     inputs = _indices(table["inputs"], len(tensors), f"operands of {op}", optional=True)
-    return Operator(op, f"{op}:{made.split(';')[0]}", inputs, outputs, table["builtin_options"])
+    return Operator(op, f"{op}:{made.split(';')[0]}", inputs, outputs, options)
 
 
 def _tensor(table: dict[str, Any], buffers: list[dict[str, Any]], data: bytes) -> Tensor:
