@@ -113,7 +113,7 @@ struct OpKernel {
   uint32_t host_inputs = 0;
   /// Result shapes are known only after Run, which calls ResizeOutput.
   bool data_dependent = false;
-  /// Result 0 may lie in exactly the memory of an operand of the same size.
+  /// Result 0 may lie in exactly the memory of an operand of as many elements of the same size.
   bool in_place = false;
 };
 

@@ -102,9 +102,14 @@ def _shared(node: Node, result: Value, i: int, owner: dict[Value, Buffer], in_pl
     if not in_place or not ops.get(node.op).in_place:
         return None
     for v in node.inputs:
-        if v is not None and v in owner and v.type.nbytes == result.type.nbytes and owner[v].last == i:
+        if v is not None and v in owner and _same_elements(v, result) and owner[v].last == i:
             return owner[v]
     return None
+
+
+def _same_elements(a: Value, b: Value) -> bool:
+    """Whether element i of both lies at the same place; equal bytes do not say so: float32[1, 16] and bool[4, 16]."""
+    return a.type.elements == b.type.elements and a.dtype.size == b.dtype.size
 
 
 def lower_bound(buffers: Sequence[Buffer]) -> int:

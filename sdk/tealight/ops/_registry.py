@@ -54,7 +54,7 @@ class OpDef:
         defaults: Attribute defaults; an attribute without one must be given.
         host_inputs: Operands whose values decide result shapes (equal to OpKernel::host_inputs).
         data_dependent: Result shapes are known only after a run.
-        in_place: Result 0 may overwrite an operand of the same bytes (equal to OpKernel::in_place).
+        in_place: Result 0 may overwrite an operand of as many elements of the same size (equal to OpKernel::in_place).
         layouts: Packed layout of constant operands, by operand name.
     """
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from sdk.small_graphs import FLOAT, reshape_graph
 
@@ -71,6 +72,16 @@ def test_chain_needs_two_buffers_out_of_place():
 def test_chain_in_place_needs_one():
     plan = pm.plan_memory(_chain("unary", {"kind": "relu"}, 6))
     assert plan.arena_bytes == plan.lower_bound == 256
+
+
+def test_in_place_needs_elements_at_the_same_places():
+    """A row of 16 floats has the bytes of 4 rows of 16 bools, which are compared with it one after the other."""
+    g = Graph("main")
+    x = g.add_input("x", TensorType(FLOAT, (1, 16)))
+    rows = g.constant(np.zeros((4, 16), np.float32))
+    (row,) = g.add("unary", [x], {"kind": "neg"}, outputs=["row"])
+    g.outputs = g.add("binary", [rows, row], {"kind": "less"}, outputs=["y"])
+    assert pm.plan_memory(g).arena_bytes == 128
 
 
 def test_in_place_spares_values_that_live_on():
