@@ -27,7 +27,7 @@ def flatten_users(editor: Editor, reshape: Node, perm: Sequence[int]) -> list[tu
     None when the reshape is another one, when something else reads it, or when the permutation moves dim 0.
     """
     x, y = reshape.inputs[0], out(reshape)
-    if x is None or perm[0] != 0 or len(y.shape) != 2 or not all(isinstance(d, int) for d in x.shape[1:]):
+    if x is None or not perm or perm[0] != 0 or len(y.shape) != 2 or not all(isinstance(d, int) for d in x.shape[1:]):
         return None
     if y.shape[1] != math.prod(int(d) for d in x.shape[1:]) or x.shape[0] != y.shape[0]:
         return None

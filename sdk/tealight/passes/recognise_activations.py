@@ -79,7 +79,7 @@ def _hard_swish_of_clip(found: Found) -> dict[str, AnyType] | None:
 
 def _leaky_relu(found: Found) -> dict[str, AnyType] | None:
     slope = scalar(found["slope"])
-    return {"kind": "leaky_relu", "alpha": slope} if slope is not None and 0 <= slope <= 1 else None
+    return {"kind": "leaky_relu", "alpha": slope} if slope is not None and 0 < slope <= 1 else None
 
 
 def _bounds(attrs: dict[str, AnyType]) -> tuple[float, float]:

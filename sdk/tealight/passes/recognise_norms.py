@@ -68,7 +68,7 @@ def _axes(found: Found, name: str) -> list[int] | None:
 
 def _norm(editor: Editor, node: Node, pattern: Pattern, *, rms: bool) -> bool:
     found = match(pattern, out(node))
-    if found is None or not is_private(editor, found):
+    if found is None or not is_private(editor, found) or found["x"].shape != out(node).shape:
         return False
     rank = len(found["x"].shape)
     axes, axes2 = _axes(found, "axes2" if rms else "axes"), _axes(found, "axes2")

@@ -105,7 +105,7 @@ def _unary(editor: Editor, node: Node) -> None:
         return
     bounds = _bounds(node)
     inner = None if x is None or x.producer is None else _bounds(x.producer)
-    if bounds is None:
+    if bounds is None or bounds[0] > bounds[1]:  # bounds that are crossed give the upper one, whatever x is
         return
     if inner is not None and x is not None and x.producer is not None and editor.only_user(x) is node:
         # clip(clip(x, a, b), c, d): the outer bounds win where they do not overlap.

@@ -21,3 +21,9 @@ def test_refuses_other_readers_and_moved_batches():
     b.graph.outputs = [b.dense(flat, 3), b("softmax", flat)]
     assert flatten_users(Editor(b.graph), b.graph.nodes[0], [0, 2, 3, 1]) is None
     assert flatten_users(Editor(b.graph), b.graph.nodes[0], [3, 0, 1, 2]) is None
+
+
+def test_refuses_a_scalar():
+    b = Build()
+    b.graph.outputs = [b.dense(b.reshape(b.input(dims=0), 1, 1), 3)]
+    assert flatten_users(Editor(b.graph), b.graph.nodes[0], ()) is None

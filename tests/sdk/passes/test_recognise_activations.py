@@ -3,6 +3,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from graph_builder import Build
 
@@ -72,3 +73,12 @@ def test_keeps_other_numbers():
     gate = b.binary("add", b.unary("erf", b.binary("div", x, 1.5)), 1.0)
     y = b.binary("mul", x, b.binary("mul", gate, 0.5))
     assert len(b.run(recognise_activations, outputs=[y])) == 5
+
+
+def test_keeps_a_slope_of_zero():
+    """Infinity times zero is NaN, which the function of that slope would not give."""
+    b = Build()
+    x = b.input(5)
+    b.feeds["x"][:2] = [np.inf, -np.inf]
+    y = b.binary("max", x, b.binary("mul", x, 0.0))
+    assert len(b.run(recognise_activations, outputs=[y])) == 2

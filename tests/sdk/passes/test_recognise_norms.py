@@ -46,6 +46,16 @@ def test_softmax(shifted):
     assert b.graph.nodes[0].attrs["axis"] == 1
 
 
+@pytest.mark.parametrize("rms", [True, False])
+def test_keeps_a_result_of_higher_rank_than_its_operand(rms):
+    b = Build()
+    x = b.input(2, 8)
+    d = x if rms else b.binary("sub", x, mean(b, x, -1))
+    total = b.binary("add", mean(b, b.unary("square", d), -1), b.const([[[1e-3]]]))
+    y = b.binary("div", d, b.unary("sqrt", total))
+    assert "layer_norm" not in b.run(recognise_norms, outputs=[y])
+
+
 def test_keeps_a_mean_over_the_leading_dims():
     b = Build()
     x = b.input(2, 5, 8)

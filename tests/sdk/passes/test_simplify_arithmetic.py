@@ -36,6 +36,12 @@ def test_min_of_max_becomes_one_clip():
     assert len(b.graph.nodes) == 1 and (attrs["kind"], attrs["alpha"], attrs["beta"]) == ("clip", 0, 6)
 
 
+def test_crossed_bounds_win_over_the_clip_before():
+    b = Build()
+    y = b.unary("clip", b.unary("clip", b.input(33), alpha=-1.0, beta=2.0), alpha=3.0, beta=1.0)
+    b.run(simplify_arithmetic, outputs=[y])
+
+
 def test_root_and_reciprocal_become_rsqrt():
     b = Build()
     x = b.unary("exp", b.input(9))
