@@ -172,7 +172,7 @@ def build(
         return tealight.search_recipe(model, output, calibration, **options).build
     start, chosen, wanted = time.perf_counter(), _Options.of(options), recipes.load(recipe)
     target = pathlib.Path(output)
-    _check_target(target)
+    check_target(target)
     chosen.step("import", 0, 1)
     source, digest = _identify(model)
     remarks: list[str] = []
@@ -298,7 +298,7 @@ def _changes(results: Sequence[PassResult]) -> list[PassChange]:
     return [PassChange(r.name, r.rewrites, r.nodes, r.seconds) for r in results]
 
 
-def _check_target(target: pathlib.Path) -> None:
+def check_target(target: pathlib.Path) -> None:
     """Raises early when the output clearly cannot be written; writing itself may still fail."""
     if target.is_dir():
         raise BundleError(f"output {str(target)!r}: is a folder, expected a file name")

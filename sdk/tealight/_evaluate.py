@@ -12,7 +12,7 @@ from typing import Any
 
 from tealight._build import build
 from tealight.bundle import reader
-from tealight.data.samples import Samples, open_samples
+from tealight.data.samples import Samples, check_limit, open_samples, reusable
 from tealight.emulator.session import Session
 from tealight.errors import TealightError
 from tealight.evaluation.metrics import Metric, metric_of
@@ -97,7 +97,8 @@ def evaluate(
     Raises:
         TealightError: Something cannot be read, built or run; the message says which.
     """
-    paths, sources = _split(models, recipes, limit)
+    check_limit(limit)
+    paths, sources = _split(models, recipes)
     chosen = metric_of(metric, output, decode)
     with tempfile.TemporaryDirectory(prefix="tealight-") as folder:
         bundles = [m for m in paths if _is_bundle(m)]
@@ -109,10 +110,8 @@ def evaluate(
     return Evaluation(samples.name, results[0].samples, chosen, results)
 
 
-def _split(models: Any, recipes: Sequence[Any], limit: int | None) -> tuple[list[Any], list[Any]]:
+def _split(models: Any, recipes: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Returns all models, and the source models among them (one or none)."""
-    if limit is not None and limit < 1:
-        raise TealightError(f"limit {limit}: expected at least 1")
     paths = list(models) if isinstance(models, (list, tuple)) else [models]
     sources = [m for m in paths if not _is_bundle(m)]
     if len(sources) > 1:
@@ -147,6 +146,7 @@ def _build_recipes(
 ) -> list[str]:
     """Builds each recipe into the folder and returns the files."""
     paths = []
+    calibration = reusable(calibration, options.get("calibration_limit"))
     for i, recipe in enumerate(recipes):
         if progress is not None:
             progress("build", i, len(recipes))

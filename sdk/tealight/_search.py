@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
+import numbers
 import os
 import pathlib
 import tempfile
@@ -14,19 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from tealight._build import BuildReport, build, import_model
+from tealight._build import BuildReport, build, check_target, import_model
 from tealight.bundle import reader
-from tealight.data.samples import Sample, open_samples
+from tealight.data.samples import Sample, open_samples, reusable
 from tealight.emulator.session import Session
+from tealight.emulator.types import suggestion
 from tealight.errors import QuantizeError
 from tealight.evaluation.metrics import Metric, metric_of
 from tealight.evaluation.runner import Contender, measure, run_sample
 from tealight.passes._manager import Options, run_passes
 from tealight.quant import rewrite
-from tealight.quant.apply import EARLY
+from tealight.quant.apply import EARLY, WITHOUT_STATIC_FORM
 from tealight.quant.plan import LAYERS, make_plan
-from tealight.quant.recipe import FLOAT32, STATIC, load
+from tealight.quant.recipe import FLOAT32, RECIPES, STATIC, load
 from tealight.quant.search import Budget, Cost, Found, LayerCosts, from_json, search, to_json
+from tealight.quant.weights import WEIGHTS, has_weight
 
 #: Samples that noise is measured on.
 _PROBES = 16
@@ -118,19 +122,24 @@ def search_recipe(
         data: Labelled set, as for evaluate(); without it results are compared with float32 on the calibration data.
         data_labels: Labels of the set.
         metric: As for evaluate().
-        formats: Recipes that a layer may take beside float32; static int8, and with max_size int4 weights.
-        costs: Of an earlier search, or a JSON file of them: nothing is measured again but accuracy. What the file lacks
-            is measured and added to it, also where no mix meets the budgets.
+        formats: Recipes that a layer may take beside float32 (default: static int8, and with max_size int4 weights).
+        costs: Of an earlier search, or a JSON file of them: only accuracy is measured again, and what is not in them. A
+            file is written then, also where no mix meets the budgets.
         progress: Called as progress(stage, step, steps).
-        options: Of build().
+        options: Of build(), but calibration_state: what is measured is kept in costs.
 
     Raises:
         QuantizeError: No mix meets the budgets, or there is no data.
     """
     if calibration is None:
         raise QuantizeError("recipe 'auto': no calibration data, expected samples; pass calibration= (--calibration)")
-    wanted = formats or ((STATIC, "weight_only_wi4_af32") if max_size is not None else (STATIC,))
-    budget = Budget(max_drop, None if max_latency is None else max_latency * 1e6, max_size)
+    if options.pop("calibration_state", None) is not None:
+        raise QuantizeError(
+            "recipe 'auto': a calibration state, expected none; costs= (--costs) keeps what it measures"
+        )
+    check_target(pathlib.Path(output))
+    wanted = _formats(formats, max_size)
+    budget = _budget(max_drop, max_latency, max_size)
     with tempfile.TemporaryDirectory(prefix="tealight-") as folder:
         lab = _Lab(model, calibration, pathlib.Path(folder), options)
         score = lab.judge(metric_of(metric), data, data_labels)  # what is wrong with the data is said first
@@ -141,17 +150,35 @@ def search_recipe(
             return score(path), path.stat().st_size
 
         found = search(layers, budget, measured, total_ns, progress)
-    recipe = _recipe(found.formats)
-    report = build(model, output, dataclasses.replace(load(recipe), name="auto"), calibration, **options)
+        recipe = _recipe(found.formats)
+        report = build(model, output, dataclasses.replace(load(recipe), name="auto"), lab.samples, **lab.options)
     return SearchReport(report, budget, found, layers, total_ns, recipe)
 
 
-def _recipe(mix: Mapping[str, str], methods: Mapping[str, bool] | None = None) -> dict[str, Any]:
+def _budget(max_drop: float | None, max_latency: float | None, max_size: int | None) -> Budget:
+    """Returns the limits, checked."""
+    for name, value in (("max_drop", max_drop), ("max_latency", max_latency), ("max_size", max_size)):
+        if value is not None and (not isinstance(value, numbers.Real) or math.isnan(value)):
+            raise QuantizeError(f"recipe 'auto' {name}: {value!r}, expected a number")
+    return Budget(max_drop, None if max_latency is None else max_latency * 1e6, max_size)
+
+
+def _formats(formats: Sequence[str] | None, max_size: int | None) -> list[str]:
+    """Returns the formats to try, checked."""
+    if not formats:
+        return [STATIC] if max_size is None else [STATIC, "weight_only_wi4_af32"]
+    found = [formats] if isinstance(formats, str) else list(formats)
+    for name in found:
+        if name not in RECIPES:
+            raise QuantizeError(f"format {name!r}: unknown, expected {list(RECIPES)}{suggestion(name, RECIPES)}")
+    return found
+
+
+def _recipe(mix: Mapping[str, str]) -> dict[str, Any]:
     """Returns a mix as a recipe file's contents: static int8 around its layers where one is."""
     base = STATIC if STATIC in mix.values() else FLOAT32
     rules = [{"name": name, "recipe": target} for name, target in mix.items() if target != base]
-    off = {} if methods is None else {"methods": dict(methods)}
-    return {"recipe": base, "min_cosine": 0.0, "rule": rules, **off}  # what stays float is decided here
+    return {"recipe": base, "min_cosine": 0.0, "rule": rules}  # what stays float is decided here
 
 
 def _costs(
@@ -160,29 +187,33 @@ def _costs(
     costs: Mapping[str, Any] | str | os.PathLike[str] | None,
     progress: Progress | None,
 ) -> tuple[list[LayerCosts], float]:
-    """Returns the costs of the layers: given, or from a file, to which what it lacks is added."""
-    if isinstance(costs, Mapping):
-        layers, total_ns = from_json(costs)
-        lab.check(layers)
-        return layers, total_ns
-    path = None if costs is None else pathlib.Path(costs)
-    if path is None:
-        return lab.costs(formats, progress)
-    if not path.parent.is_dir():
+    """Returns the costs of the layers in these formats: the given ones; what they lack is measured, and written."""
+    path = None if costs is None or isinstance(costs, Mapping) else pathlib.Path(costs)
+    if path is not None and not path.parent.is_dir():
         raise QuantizeError(f"costs {str(path)!r}: no folder {str(path.parent)!r}, expected one to write to")
-    layers, total_ns = from_json(_read(path)) if path.exists() else ([], 0.0)
-    lab.check(layers)
+    layers: list[LayerCosts] = []
+    total_ns = 0.0
+    given = costs if isinstance(costs, Mapping) else _read(path) if path is not None and path.exists() else None
+    if given is not None:
+        layers, total_ns = from_json(given)
+        lab.check(layers)
     missing = [f for f in formats if not any(f in layer.formats for layer in layers)]
-    if missing:
+    if missing or not layers:
         found, more_ns = lab.costs(missing, progress)
         known = {layer.name: layer.formats for layer in layers}
         layers = [LayerCosts(c.name, c.op, {**c.formats, **known.get(c.name, {})}) for c in found]
         total_ns = total_ns or more_ns
-        try:
-            path.write_text(json.dumps(to_json(layers, total_ns), indent=1), encoding="utf-8")
-        except OSError as e:
-            raise QuantizeError(f"costs {str(path)!r}: {e.strerror}, expected a file that can be written") from e
-    return layers, total_ns
+        if path is not None:
+            _write(path, to_json(layers, total_ns))
+    used = {FLOAT32, *formats}
+    return [LayerCosts(c.name, c.op, {f: v for f, v in c.formats.items() if f in used}) for c in layers], total_ns
+
+
+def _write(path: pathlib.Path, data: Mapping[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(data, indent=1), encoding="utf-8")
+    except OSError as e:
+        raise QuantizeError(f"costs {str(path)!r}: {e.strerror}, expected a file that can be written") from e
 
 
 def _read(path: pathlib.Path) -> Mapping[str, Any]:
@@ -197,45 +228,51 @@ class _Lab:
 
     def __init__(self, model: Any, calibration: Any, folder: pathlib.Path, options: Mapping[str, Any]) -> None:
         self.model, self.folder, self.options = model, folder, dict(options)
+        limit = self.options.pop("calibration_limit", None)
         self.float = folder / "float32.tea"
         build(model, self.float, **self.options)
         with Session(self.float) as session:
             self.infos = session.inputs
-        if hasattr(calibration, "__next__"):  # it is read many times
-            calibration = list(calibration)
         bundle = reader.read_bundle(self.float)
         self.images, self.classes = bundle.images, next(iter(bundle.labels.values()), [])
-        self.samples = open_samples(calibration, self.infos, images=self.images)
-        self.probes = list(itertools.islice(self.samples, _PROBES))
+        self.samples = open_samples(reusable(calibration, limit), self.infos, images=self.images).first(limit)
+        self.probes = list(self.samples.first(_PROBES))
+        if not self.probes:
+            raise QuantizeError("recipe 'auto' calibration data: empty, expected at least one sample")
         self.wanted = self._outputs(self.float)
         self.layers = self._layers()
 
     def _layers(self) -> dict[str, tuple[str, int, bool]]:
-        """Returns op, number of weights and whether int8 is possible, by source node."""
+        """Returns op, number of weights and whether static int8 is possible, by source node."""
         graph = import_model(self.model, self.options.get("shapes"))
         run_passes(graph, EARLY, Options(**self.options.get("passes", {})), None)
         rewrite.split_activations(graph)
         plan = make_plan(graph, load(STATIC).resolve(graph))
         found: dict[str, tuple[str, int, bool]] = {}
         for node in graph.nodes:
-            if node.op not in (*LAYERS, "matmul") or not node.name:
+            if not node.name or not (node.op in (*LAYERS, "matmul") or has_weight(node)):
                 continue
-            weight = node.input(1)
-            size = weight.const.size if weight is not None and weight.const is not None else 0
+            weights = [node.input(i) for i, _ in WEIGHTS.get(node.op, ())]
+            size = sum(int(v.const.size) for v in weights if v is not None and v.const is not None)
+            fits = node in plan.nodes or node.op in WITHOUT_STATIC_FORM
             before = found.get(node.name, (node.op, 0, True))
-            found[node.name] = (node.op, before[1] + int(size), before[2] and node in plan.nodes)
+            found[node.name] = (node.op, before[1] + size, before[2] and fits)
         return found
 
     def check(self, layers: Sequence[LayerCosts]) -> None:
         """Raises when costs are those of another model."""
-        for layer in layers:
-            if layer.name not in self.layers:
-                raise QuantizeError(f"costs of {layer.name!r}: not a layer of the model, expected {list(self.layers)}")
+        names = [layer.name for layer in layers]
+        for name in names:
+            if name not in self.layers:
+                raise QuantizeError(f"costs of {name!r}: not a layer of the model, expected {list(self.layers)}")
+        missing = [name for name in self.layers if name not in names]
+        if missing:
+            raise QuantizeError(f"costs: none of layer {missing[0]!r}, expected those of every layer of the model")
 
     def build(self, recipe: Mapping[str, Any], limit: int | None = None) -> pathlib.Path:
         """Builds a recipe into the folder."""
         path = self.folder / "mix.tea"
-        build(self.model, path, recipe, self.samples, **{**self.options, "calibration_limit": limit})
+        build(self.model, path, recipe, self.samples.first(limit), **self.options)
         return path
 
     def costs(self, formats: Sequence[str], progress: Progress | None) -> tuple[list[LayerCosts], float]:
@@ -284,6 +321,8 @@ class _Lab:
     def judge(self, metric: Metric, data: Any, labels: Any) -> Callable[[pathlib.Path], float]:
         """Returns what tells the points that a bundle loses."""
         if data is None:
+            if metric.needs_label:
+                raise QuantizeError("recipe 'auto' metric: no labelled data, expected some; pass data= (--data)")
             labelled = [Sample(p.inputs, w) for p, w in zip(self.probes, self.wanted, strict=True)]
             samples = open_samples(labelled, self.infos)
         else:

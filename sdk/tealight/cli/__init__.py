@@ -161,6 +161,7 @@ def build(o: argparse.Namespace) -> int:
     recipe = o.recipe_file or o.recipe
     if recipe == "auto":
         return search.run(o, output, options)
+    search.check_unused(o)
     with parts.cluster(o.cluster) as client:
         report = parts.with_progress(
             o.json,

@@ -7,11 +7,14 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from tealight.cli import parts
+from tealight.errors import TealightError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from tealight._search import SearchReport
+
+_OPTIONS = ("max_drop", "max_latency", "max_size", "data", "data_labels", "metric", "formats", "costs")
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -22,8 +25,20 @@ def arguments(p: argparse.ArgumentParser) -> None:
     group.add_argument("--max-size", type=int, metavar="BYTES", help="size of the file")
     group.add_argument("--data", help="labelled data, as for eval (without: results near float32 on calibration data)")
     group.add_argument("--data-labels", help="labels of the data, as for eval")
-    group.add_argument("--metric", default="cosine", help="as for eval (default: cosine)")
+    group.add_argument("--metric", help="as for eval (default: cosine)")
+    group.add_argument(
+        "--formats", nargs="+", metavar="RECIPE",
+        help="what layers may take (default: static_wi8_ai8, and with --max-size weight_only_wi4_af32)",
+    )  # fmt: skip
     group.add_argument("--costs", metavar="JSON", help="measured costs: read when there, else written")
+
+
+def check_unused(o: argparse.Namespace) -> None:
+    """Raises for an option of a search where the recipe is another."""
+    for name in _OPTIONS:
+        if getattr(o, name) is not None:
+            recipe = o.recipe_file or o.recipe
+            raise TealightError(f"--{name.replace('_', '-')}: recipe {recipe!r}, expected --recipe auto with it")
 
 
 def run(o: argparse.Namespace, output: str, options: dict[str, Any]) -> int:
@@ -31,15 +46,18 @@ def run(o: argparse.Namespace, output: str, options: dict[str, Any]) -> int:
     import dataclasses
 
     import tealight
+    from tealight.report.html import Extras
 
-    limits = {"max_drop": o.max_drop, "max_latency": o.max_latency, "max_size": o.max_size}
-    report = parts.with_progress(
-        o.json,
-        lambda progress: tealight.search_recipe(
-            o.model, output, o.calibration, data=o.data, data_labels=o.data_labels, metric=o.metric, costs=o.costs,
-            progress=progress, **limits, **options,
-        ),
-    )  # fmt: skip
+    given = {name: getattr(o, name) for name in _OPTIONS} | {"metric": o.metric or "cosine"}
+    with parts.cluster(o.cluster) as client:
+        report = parts.with_progress(
+            o.json,
+            lambda progress: tealight.search_recipe(
+                o.model, output, o.calibration, progress=progress, client=client, **given, **options
+            ),
+        )
+    if o.html:
+        parts.write_html(o.html, parts.summary(output), Extras.of(output))
     if o.json:
         tried = [{"moved": k, **dataclasses.asdict(m)} for k, m in report.found.tried]
         data = {"rows": report.rows(), "recipe": report.recipe, "tried": tried}

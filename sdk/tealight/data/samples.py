@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import itertools
 import math
+import numbers
 import os
 import pathlib
 import zipfile
@@ -56,8 +57,15 @@ class Samples:
         """Returns the set cut after `limit` samples."""
         if limit is None:
             return self
+        check_limit(limit)
         count = None if self.count is None else min(self.count, limit)
         return Samples(self.name, lambda: itertools.islice(self.read(), limit), count)
+
+
+def check_limit(limit: Any) -> None:
+    """Raises for a limit that is no number of samples."""
+    if limit is not None and (not isinstance(limit, numbers.Integral) or limit < 1):
+        raise TealightError(f"limit {limit!r}: expected a number of samples, at least 1")
 
 
 def open_samples(
@@ -74,7 +82,7 @@ def open_samples(
         source: A .npz (an array per input, one row a sample; "labels" [n], or "boxes" [m, 4], "classes" [m] and
             "sample" [m]), a .npy (for the only input), a folder (of class-named folders, or of files without labels),
             "module:function" or a function (returns an iterable), or an iterable of ({input: array}, label) pairs, of
-            {input: array}, or of arrays for the only input.
+            {input: array}, or of arrays for the only input. A mapping {input: array} is one sample.
         infos: The inputs of the model.
         labels: Of the samples in order: integers, a .npy of them, or a text file with one index or class name a line.
         images: Image metadata of the bundle: how a picture, or a uint8 row, becomes an input.
@@ -87,10 +95,14 @@ def open_samples(
     given = None if labels is None else reader.labels(labels)
     if isinstance(source, str) and ":" in source and not os.path.exists(source):
         source = function(source)
-    if isinstance(source, (str, os.PathLike)):
+    if isinstance(source, (Mapping, Sample)):
+        source = [source]
+    if isinstance(source, Samples):
+        found = source
+    elif isinstance(source, (str, os.PathLike)):
         found = reader.files(pathlib.Path(source))
     elif callable(source):
-        found = Samples(getattr(source, "__name__", "function"), lambda: reader.items(source()))
+        found = Samples(getattr(source, "__name__", "function"), lambda: reader.items(_called(source)))
     elif isinstance(source, Iterable):
         if iter(source) is source:
             source = _Once(source)
@@ -118,6 +130,20 @@ def function(text: str) -> Callable[..., Any]:
     if not callable(found):
         raise TealightError(f"function {text!r}: {type(found).__name__}, expected a function")
     return found  # type: ignore[no-any-return]
+
+
+def reusable(source: Any, limit: int | None = None) -> Any:
+    """Returns a source that can be read many times: what an iterator gives (limit of them at most) goes into a list."""
+    return list(itertools.islice(source, limit)) if hasattr(source, "__next__") else source
+
+
+def _called(source: Callable[[], Any]) -> Iterable[Any]:
+    """Returns the samples of a function of the user."""
+    found = source()
+    if not isinstance(found, Iterable):
+        name = getattr(source, "__name__", "function")
+        raise TealightError(f"data {name!r}: gave {type(found).__name__}, expected an iterable of samples")
+    return found
 
 
 class _Once:
@@ -224,9 +250,6 @@ class _Reader:
 
     def items(self, source: Iterable[Any]) -> Iterator[Sample]:
         """Yields the samples of an iterable of the user."""
-        if isinstance(source, Samples):
-            yield from source
-            return
         for i, item in enumerate(source):
             if isinstance(item, Sample):
                 item = (item.inputs, item.label)
@@ -251,7 +274,8 @@ class _Reader:
         if array.ndim == len(info.shape) - 1:
             array = array[None]
         if array.dtype != info.dtype and array.dtype.kind == info.dtype.kind == "f":
-            array = array.astype(info.dtype)
+            with np.errstate(over="ignore"):  # infinity is found where it matters
+                array = array.astype(info.dtype)
         return np.ascontiguousarray(array).reshape(array.shape)  # it makes a scalar a vector
 
     def labels(self, labels: Any) -> list[Any]:

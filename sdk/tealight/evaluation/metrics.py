@@ -29,11 +29,13 @@ class Metric:
         higher_is_better: Direction.
         unit: "points" when results are shares shown times 100, else "".
         needs_judge: sample() wants the source model's outputs where a sample has no label.
+        needs_label: sample() wants a label of the user's, not outputs of another model.
     """
 
     higher_is_better = True
     unit = "points"
     needs_judge = False
+    needs_label = False
 
     def sample(self, sample: Sample, outputs: Arrays, judge: Arrays | None) -> Any:
         """Returns the record of one sample: small, and safe to send between processes."""
@@ -50,6 +52,7 @@ class TopK(Metric):
 
     output: str | None = None
     ks: tuple[int, ...] = (1, 5)
+    needs_label = True
 
     def sample(self, sample: Sample, outputs: Arrays, judge: Arrays | None) -> float:
         """Returns how many classes come before the right one; infinite for a NaN."""
@@ -139,6 +142,7 @@ class Auc(Metric):
     """
 
     output: str | None = None
+    needs_label = True
 
     def sample(self, sample: Sample, outputs: Arrays, judge: Arrays | None) -> tuple[float, int]:
         """Returns the score and the label."""
@@ -167,6 +171,7 @@ class MeanAveragePrecision(Metric):
     """
 
     decode: Callable[[Arrays], Mapping[str, Any]] | None = None
+    needs_label = True
 
     def sample(self, sample: Sample, outputs: Arrays, judge: Arrays | None) -> detection.Matches:
         """Returns the scores of one picture's boxes, with what each matches at every overlap."""
@@ -257,9 +262,10 @@ def _score(sample: Sample, output: np.ndarray) -> float:
 
 
 def _class_index(label: Any, classes: int) -> int:
-    if label is None or np.size(label) != 1 or isinstance(label, (str, Mapping)):
+    number = None if isinstance(label, Mapping) else np.asarray(label)
+    if number is None or number.size != 1 or number.dtype.kind not in "iufb" or float(number.reshape(())) % 1 != 0:
         raise TealightError(f"label {label!r}: expected a class index; pass labels with the data")
-    index = int(np.asarray(label).reshape(()))
+    index = int(number.reshape(()))
     if not 0 <= index < classes:
         raise TealightError(f"label {index}: expected a class from 0 to {classes - 1}")
     return index

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The source model as a session: ONNX Runtime where it is installed, else onnx.reference."""
+"""The source model as a session: ONNX Runtime where it is installed, else onnx.reference; LiteRT for .tflite files."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,17 @@ from tealight.errors import TealightError
 
 _DTYPES = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool"}
 
+Arrays = dict[str, np.ndarray]
+#: Name of the engine, inputs, and what runs the model.
+_Opened = tuple[str, list[TensorInfo], Callable[[Arrays], Arrays]]
+
 
 class SourceSession:
     """A source model, ready to run: the float judge of an evaluation.
 
     Args:
-        model: Path of an .onnx file, or an onnx.ModelProto.
-        threads: Of ONNX Runtime.
+        model: Path of an .onnx or .tflite file, or an onnx.ModelProto.
+        threads: Of ONNX Runtime and LiteRT.
 
     Attributes:
         engine: Name of what runs it.
@@ -28,58 +32,95 @@ class SourceSession:
     """
 
     def __init__(self, model: Any, threads: int = 1) -> None:
-        is_path = isinstance(model, (str, os.PathLike))
-        source = os.fspath(model) if is_path else model.SerializeToString()
-        if is_path and not os.path.isfile(source):
-            raise TealightError(f"source model {source!r}: not found, expected an .onnx file")
-        self._session: Any = None
-        try:
-            import onnxruntime
-        except ImportError:
-            self._reference(os.fspath(model) if is_path else model)
-            return
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads
-        self.engine = "ONNX Runtime"
-        try:
-            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        except Exception as e:  # its exceptions share no base class
-            raise _refused(e) from e
-        self.inputs = [_info(i.name, i.type, i.shape) for i in self._session.get_inputs()]
-        self._names = [o.name for o in self._session.get_outputs()]
+        self._run: Callable[[Arrays], Arrays] | None
+        self.engine, self.inputs, self._run = _open(model, threads)
 
-    def _reference(self, model: Any) -> None:
-        from onnx import helper
-        from onnx.reference import ReferenceEvaluator
-
-        evaluator = ReferenceEvaluator(model)
-        opset = evaluator.opsets.get("", 0)
-        evaluator = ReferenceEvaluator(model, new_ops=_corrections(opset))
-        self._evaluator, self.engine, self._names = evaluator, "onnx.reference", list(evaluator.output_names)
-        self.inputs = []
-        for name, kind in zip(evaluator.input_names, evaluator.input_types, strict=True):
-            tensor = kind.tensor_type
-            dims = [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim]
-            dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-            self.inputs.append(TensorInfo(name, np.dtype(dtype), tuple(dims)))
-
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, Any]) -> Arrays:
         """Runs the model on {name: array} and returns {name: array}."""
+        if self._run is None:
+            raise TealightError("source model: closed, expected an open session")
         check_names(inputs, self.inputs)
-        feeds = {i.name: check_array(i, inputs[i.name]) for i in self.inputs}
-        if self._session is None:
-            results = self._evaluator.run(None, feeds)
-        else:
-            try:
-                results = self._session.run(self._names, feeds)
-            except Exception as e:
-                raise _refused(e) from e
-        return dict(zip(self._names, results, strict=True))
+        return self._run({i.name: check_array(i, inputs[i.name]) for i in self.inputs})
 
     def close(self) -> None:
         """Lets go of the model."""
-        self._session = None
+        self._run = None
+
+
+def _open(model: Any, threads: int) -> _Opened:
+    is_path = isinstance(model, (str, os.PathLike))
+    if not is_path and not hasattr(model, "SerializeToString"):
+        raise TealightError(f"source model: {type(model).__name__}, expected a path or an onnx.ModelProto")
+    path = os.fspath(model) if is_path else ""
+    if is_path and not os.path.isfile(path):
+        raise TealightError(f"source model {path!r}: not found, expected an .onnx or .tflite file")
+    if path.lower().endswith(".tflite"):
+        return _litert(path, threads)
+    try:
+        import onnxruntime
+    except ImportError:
+        return _reference(path or model)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    source = path or model.SerializeToString()
+    try:
+        session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as e:  # its exceptions share no base class
+        raise _refused("ONNX Runtime", e) from e
+    names = [o.name for o in session.get_outputs()]
+
+    def run(feeds: Arrays) -> Arrays:
+        try:
+            return dict(zip(names, session.run(names, feeds), strict=True))
+        except Exception as e:
+            raise _refused("ONNX Runtime", e) from e
+
+    return "ONNX Runtime", [_info(i.name, i.type, i.shape) for i in session.get_inputs()], run
+
+
+def _litert(path: str, threads: int) -> _Opened:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as e:
+        raise TealightError(
+            f"source model {path!r}: LiteRT is not installed, expected it to run this; pip install ai-edge-litert, "
+            "or measure .tea files alone"
+        ) from e
+    try:
+        interpreter = Interpreter(path, num_threads=threads)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as e:
+        raise _refused("LiteRT", e) from e
+    details = {d["name"]: d for d in interpreter.get_input_details()}
+
+    def run(feeds: Arrays) -> Arrays:
+        for name, array in feeds.items():
+            interpreter.set_tensor(details[name]["index"], array)
+        try:
+            interpreter.invoke()
+        except (ValueError, RuntimeError) as e:
+            raise _refused("LiteRT", e) from e
+        return {d["name"]: interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()}
+
+    shapes = {name: tuple(int(n) for n in d["shape"]) for name, d in details.items()}
+    return "LiteRT", [TensorInfo(name, np.dtype(d["dtype"]), shapes[name]) for name, d in details.items()], run
+
+
+def _reference(model: Any) -> _Opened:
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
+    opset = ReferenceEvaluator(model).opsets.get("", 0)
+    evaluator = ReferenceEvaluator(model, new_ops=_corrections(opset))
+    inputs = []
+    for name, kind in zip(evaluator.input_names, evaluator.input_types, strict=True):
+        tensor = kind.tensor_type
+        dims = [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim]
+        dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+        inputs.append(TensorInfo(name, np.dtype(dtype), tuple(dims)))
+    names = list(evaluator.output_names)
+    return "onnx.reference", inputs, lambda feeds: dict(zip(names, evaluator.run(None, feeds), strict=True))
 
 
 def _corrections(opset: int) -> list[Any]:
@@ -106,8 +147,8 @@ def _corrections(opset: int) -> list[Any]:
     return [BatchNormalization] * (opset < 14) + [Softmax] * (opset < 13)
 
 
-def _refused(error: Exception) -> TealightError:
-    return TealightError(f"source model: ONNX Runtime says {str(error).splitlines()[0]!r}, expected it to run")
+def _refused(engine: str, error: Exception) -> TealightError:
+    return TealightError(f"source model: {engine} says {str(error).splitlines()[0]!r}, expected it to run")
 
 
 def _info(name: str, kind: str, shape: list[Any]) -> TensorInfo:

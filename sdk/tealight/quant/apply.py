@@ -52,7 +52,7 @@ _SKIPPED = (*_LATE[:4], recognise_attention, share_attention_heads)
 EARLY: list[Pass] = [p for p in pipeline.PIPELINE if p not in _SKIPPED]
 
 #: What static recipes do with layers that have no static integer form.
-_WITHOUT_STATIC_FORM = {"rnn": DYNAMIC, "gather": "weight_only_wi8_af32"}
+WITHOUT_STATIC_FORM = {"rnn": DYNAMIC, "gather": "weight_only_wi8_af32"}
 
 Progress = Callable[[str, int, int], None]
 
@@ -160,8 +160,8 @@ def store_weights(graph: Graph, recipe: Recipe, data: Data | None, applied: Appl
 
 def _of_float_layer(node: Node, settings: Settings) -> Settings:
     """Returns how a layer stores its weights; those without a static integer form have another that is near it."""
-    if settings.recipe == STATIC and node.op in _WITHOUT_STATIC_FORM:
-        return dataclasses.replace(settings, recipe=_WITHOUT_STATIC_FORM[node.op])
+    if settings.recipe == STATIC and node.op in WITHOUT_STATIC_FORM:
+        return dataclasses.replace(settings, recipe=WITHOUT_STATIC_FORM[node.op])
     return settings
 
 

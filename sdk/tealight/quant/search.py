@@ -227,6 +227,8 @@ def from_json(data: Mapping[str, Any]) -> tuple[list[LayerCosts], float]:
         layers = [
             LayerCosts(c["name"], c["op"], {f: Cost(**v) for f, v in c["formats"].items()}) for c in data["layers"]
         ]
+        for layer in layers:
+            layer.formats[FLOAT32]  # what every saving is measured against
         return layers, float(data["total_ns"])
     except (KeyError, TypeError, ValueError, AttributeError) as e:
         raise QuantizeError(f"costs: {type(e).__name__} {e}, expected what a search recorded") from e

@@ -45,3 +45,25 @@ def test_search_prints_its_choice_and_keeps_the_costs(tmp_path, native, capsys):
     assert (tmp_path / "m.tea").read_bytes() == first
     assert cli.main([*command, "--max-drop", "-5"]) == 1
     assert "recipe auto: the best mix has" in capsys.readouterr().err
+
+
+def test_options_of_a_search_need_one(tmp_path, capsys):
+    two_layers(tmp_path / "m.onnx")
+    command = ["build", str(tmp_path / "m.onnx"), "-o", str(tmp_path / "m.tea")]
+    assert cli.main([*command, "--recipe", "float16", "--max-size", "100"]) == 1
+    assert "--max-size: recipe 'float16', expected --recipe auto with it" in capsys.readouterr().err
+    assert not (tmp_path / "m.tea").exists()
+
+
+def test_formats_and_report_of_a_search(tmp_path, native, capsys):
+    two_layers(tmp_path / "m.onnx")
+    np.save(tmp_path / "x.npy", np.random.default_rng(3).standard_normal((4, 16)).astype(np.float32))
+    command = ["build", str(tmp_path / "m.onnx"), "-o", str(tmp_path / "m.tea"), "--recipe", "auto", "--json",
+               "--calibration", str(tmp_path / "x.npy"), "--max-size", "12000", "--html", str(tmp_path / "m.html"),
+               "--formats", "weight_only_wi8_af32", "float16"]  # fmt: skip
+    assert cli.main(command) == 0
+    rows = json.loads(capsys.readouterr().out)["search"]["rows"]
+    assert {r["format"] for r in rows} <= {"float32", "weight_only_wi8_af32", "float16"}
+    assert (tmp_path / "m.html").read_text().startswith("<!doctype html>")
+    assert cli.main([*command[:-1], "int8"]) == 1
+    assert "format 'int8': unknown, expected" in capsys.readouterr().out

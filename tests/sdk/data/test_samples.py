@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tealight.data.samples import Sample, function, open_samples
+from tealight.data.samples import Sample, function, open_samples, reusable
 from tealight.emulator.types import TensorInfo
 from tealight.errors import TealightError
 
@@ -113,6 +113,7 @@ def test_large_archives_are_read_row_by_row(tmp_path):
         (lambda p: [], "empty, expected at least one sample"),
         (lambda p: 3, "data: int, expected a file, a folder, a function or an iterable"),
         (lambda p: "os:nothing_like_this", "expected module:function that can be imported"),
+        (lambda p: "time:time", "data 'time': gave float, expected an iterable of samples"),
         (lambda p: (p / "a.npz").write_bytes(b"PK") and p / "a.npz", "expected a readable .npz file"),
     ],
 )
@@ -149,3 +150,25 @@ def test_scalars_stay_scalars():
     infos = [TensorInfo("x", np.dtype(np.float32), (2,)), TensorInfo("rate", np.dtype(np.int64), ())]
     (sample,) = open_samples([{"x": np.zeros(2, np.float32), "rate": np.array(16000)}], infos)
     assert sample.inputs["rate"].shape == () and int(sample.inputs["rate"]) == 16000
+
+
+def test_a_mapping_is_one_sample():
+    (sample,) = open_samples({"x": ROWS[:1]}, [X])
+    assert np.array_equal(sample.inputs["x"], ROWS[:1])
+
+
+@pytest.mark.parametrize("limit", [0, -1, 2.5, "4"])
+def test_limit_must_be_a_count(limit):
+    with pytest.raises(TealightError, match=f"limit {limit!r}: expected a number of samples, at least 1"):
+        open_samples(list(ROWS), [X]).first(limit)
+
+
+def test_numbers_above_float32_are_infinite_without_a_warning():
+    (sample,) = open_samples([np.full(3, 1e300)], [X])
+    assert np.isinf(sample.inputs["x"]).all()
+
+
+def test_iterators_are_kept_to_be_read_again():
+    rows = iter(ROWS)
+    assert len(reusable(rows, 3)) == 3 and next(rows) is not None
+    assert reusable(ROWS) is ROWS

@@ -85,7 +85,7 @@ def test_unknown_choices_are_named():
         metric_of("top2")
     with pytest.raises(TealightError, match="output 'z': not there"):
         figure(metric_of("top1", "z"), [(0, [1.0])])
-    for label in (None, "cat", 5, -1):
+    for label in (None, "cat", 5, -1, 0.7, float("nan"), float("inf"), {"y": [1]}):
         with pytest.raises(TealightError, match=r"label .*: expected a class"):
             figure(metric_of("top1"), [(label, [1.0, 2.0])])
 

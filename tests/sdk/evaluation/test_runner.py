@@ -71,7 +71,7 @@ def test_errors_name_sample_and_model(model):
     for wrong, text in (
         ({"recipes": ["float32"], "models": []}, "no source model to build recipes from"),
         ({"models": [model, model]}, "2 source models, expected at most one"),
-        ({"limit": 0}, "limit 0: expected at least 1"),
+        ({"limit": 0}, "limit 0: expected a number of samples, at least 1"),
         ({"recipes": ["float33"]}, "recipe 'float33': unknown"),
         ({"recipes": ["float32"], "engines": ["sse9"]}, "00-m.tea on sse9: "),
     ):
@@ -110,3 +110,9 @@ def test_small_sets_are_timed_again_but_not_for_long(samples, first, timed, runs
     (result,) = runner.measure([engine], data, metric_of("top1"))
     assert len(log["runs"]) == runs and result.samples == samples
     assert result.median_ns is None if not timed else (result.median_ns > 1e7) == (runs == 1)
+
+
+def test_every_recipe_gets_the_samples_of_an_iterator(model):
+    x, y = labelled(6)
+    got = tealight.evaluate(model, list(x), labels=y, recipes=["static_wi8_ai8", "static_wi8_ai8"], calibration=iter(x))
+    assert [r.contender.recipe for r in got.results] == ["source", "static_wi8_ai8", "static_wi8_ai8"]

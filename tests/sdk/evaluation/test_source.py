@@ -10,7 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from sdk.evaluation.linear_model import labelled, linear
+from sdk.frontends.tflite_cases import Case, f
 
+import tealight
 from tealight.errors import TealightError
 from tealight.evaluation.source import SourceSession
 
@@ -51,5 +53,22 @@ def test_wrong_models_and_inputs_are_named(model, tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with pytest.raises(TealightError, match="source model: ONNX Runtime says"):
         SourceSession(tmp_path / "bad.onnx")
+    with pytest.raises(TealightError, match="source model: int, expected a path or an onnx"):
+        SourceSession(3)
+    (tmp_path / "bad.tflite").write_bytes(b"no model")
+    with pytest.raises(TealightError, match=r"source model.* LiteRT "):
+        SourceSession(tmp_path / "bad.tflite")
     with pytest.raises(TealightError, match="input 'z': not an input of the model"):
         SourceSession(model).run({"z": np.zeros(1)})
+
+
+def test_tflite_files_are_run_by_litert(tmp_path, native, monkeypatch):
+    pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT judges; it is not installed here")
+    path = tmp_path / "m.tflite"
+    path.write_bytes(Case("RELU", [f(1, 3)], [f(1, 3)]).model())
+    rows = np.array([[-1, 2, 3], [4, -5, 1]], np.float32)
+    got = tealight.evaluate(str(path), list(rows), labels=[2, 0], recipes=["float32"])
+    assert [r.figures["top1"] for r in got.results] == [1.0, 1.0]
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(TealightError, match="LiteRT is not installed, expected it to run this"):
+        SourceSession(path)

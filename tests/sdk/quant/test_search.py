@@ -146,6 +146,12 @@ def test_costs_are_kept_where_no_mix_fits(tmp_path, native):
     for before, after in zip(first, second, strict=True):
         assert set(after.formats) == {"float32", INT8, INT4}
         assert all(after.formats[f] == before.formats[f] for f in before.formats)
+    # Kept formats that nobody asks for take no part.
+    for known in (costs, json.loads(costs.read_text())):
+        found = tealight.search_recipe(
+            tmp_path / "m.onnx", tmp_path / "m.tea", list(x), formats=[INT4], max_size=11_000, costs=known
+        )
+        assert {r["format"] for r in found.rows()} <= {"float32", INT4}
 
 
 def test_pictures_are_labelled_data_too(tmp_path, native):
@@ -166,3 +172,73 @@ def test_pictures_are_labelled_data_too(tmp_path, native):
     assert found.build.recipe == "auto"
     # Which is faster is the machine's to say: so small a layer takes about as long in both.
     assert found.rows()[0]["format"] in (INT8, "float32")
+
+
+def rows_for_two_layers(count):
+    return list(np.random.default_rng(3).standard_normal((count, 1, 16)).astype(np.float32))
+
+
+def test_a_search_builds_what_it_measured(tmp_path, native):
+    from sdk.cli.test_search import two_layers
+
+    two_layers(tmp_path / "m.onnx")
+    rows = rows_for_two_layers(24)
+    costs = tealight.search_recipe(tmp_path / "m.onnx", tmp_path / "a.tea", rows, max_drop=50).costs()
+    digests = []
+    for data, limit in ((rows, 3), (iter(rows), 3), (lambda: iter(rows), 3), (rows[:3], None)):
+        found = tealight.search_recipe(
+            tmp_path / "m.onnx", tmp_path / "a.tea", data, max_drop=50, calibration_limit=limit, costs=costs
+        )
+        digests.append((found.build.calibration_sha256, found.found.measured, (tmp_path / "a.tea").read_bytes()))
+    assert len(set(digests)) == 1
+
+
+def test_an_lstm_and_an_embedding_take_part(tmp_path, native):
+    rng = np.random.default_rng(8)
+    stored = {"e": (200, 24), "w": (1, 128, 24), "r": (1, 128, 32), "v": (32, 4)}
+    nodes = [
+        helper.make_node("Gather", ["e", "ids"], ["a"], "embedding"),
+        helper.make_node("LSTM", ["a", "w", "r"], ["", "h"], "memory", hidden_size=32),
+        helper.make_node("MatMul", ["h", "v"], ["y"], "dense"),
+    ]
+    ports = [helper.make_tensor_value_info("ids", TensorProto.INT64, [5, 1]),
+             helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 4])]  # fmt: skip
+    arrays = [numpy_helper.from_array((0.3 * rng.standard_normal(s)).astype(np.float32), n) for n, s in stored.items()]
+    graph = helper.make_graph(nodes, "words", ports[:1], ports[1:], arrays)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    data = [{"ids": rng.integers(0, 200, (5, 1))} for _ in range(3)]
+    float_bytes = tealight.build(model, tmp_path / "f.tea").file_bytes
+    found = tealight.search_recipe(model, tmp_path / "m.tea", data, max_size=float_bytes // 2)
+    assert {r["layer"] for r in found.rows()} == {"embedding", "memory", "dense"}
+    assert found.build.file_bytes <= float_bytes // 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"calibration_state": "state"}, "a calibration state, expected none"),
+        ({"max_drop": float("nan")}, "max_drop: nan, expected a number"),
+        ({"max_latency": "1"}, "max_latency: '1', expected a number"),
+        ({"formats": ["int8"]}, "format 'int8': unknown, expected"),
+        ({"metric": "top1"}, "no labelled data, expected some"),
+        ({"output": "none/m.tea"}, "folder 'none' does not exist"),
+        ({"costs": {"total_ns": 1, "layers": [{"name": "first", "op": "", "formats": {}}]}}, "costs: KeyError"),
+    ],
+)
+def test_wrong_options_are_told_before_the_work(tmp_path, native, options, message):
+    from sdk.cli.test_search import two_layers
+
+    two_layers(tmp_path / "m.onnx")
+    given = {"output": tmp_path / "m.tea", **options}
+    with pytest.raises(TealightError, match=message):
+        tealight.search_recipe(tmp_path / "m.onnx", calibration=rows_for_two_layers(2), **given)
+
+
+def test_costs_of_a_part_of_the_model_are_refused(tmp_path, native):
+    from sdk.cli.test_search import two_layers
+
+    two_layers(tmp_path / "m.onnx")
+    costs = tealight.search_recipe(tmp_path / "m.onnx", tmp_path / "m.tea", rows_for_two_layers(2)).costs()
+    with pytest.raises(QuantizeError, match="costs: none of layer 'second', expected those of every layer"):
+        part = {**costs, "layers": costs["layers"][:1]}
+        tealight.search_recipe(tmp_path / "m.onnx", tmp_path / "m.tea", rows_for_two_layers(2), costs=part)
