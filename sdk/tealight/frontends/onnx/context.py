@@ -19,6 +19,7 @@ from tealight.frontends.problems import RefusedError as RefusedError
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import Dim, DType, TensorType
 from tealight.ops._dequantized import DequantizedConstant
+from tealight.ops._window import derived_dim
 
 if TYPE_CHECKING:
     from tealight.frontends.onnx.importer import Scope
@@ -34,15 +35,18 @@ class TakeFunctionBodyError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class DimOf:
-    """A dim of a value that is not known while importing: an item of a shape."""
+    """A dim of a value that is not known while importing, times a number and divided by another: an item of a shape."""
 
     value: Value
     axis: int
+    times: int = 1
+    over: int = 1
 
     @property
     def symbol(self) -> Dim:
         """The name of the dim."""
-        return self.value.shape[self.axis]
+        dim = self.value.shape[self.axis]
+        return dim if self.times == self.over == 1 else derived_dim("scaled", dim, self.times, self.over)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -296,6 +300,11 @@ class NodeContext:
         size = x.shape[axis]
         return size if isinstance(size, int) else DimOf(x, axis)
 
+    def scaled(self, x: Value, axis: int, *, times: int = 1, over: int = 1) -> ShapeItem:
+        """Returns the size of an axis times a number, divided by another and rounded down."""
+        size = self.dim(x, axis)
+        return size * times // over if isinstance(size, int) else DimOf(x, axis, times, over)
+
     def dims(self, x: Value) -> list[ShapeItem]:
         """Returns the sizes of all axes."""
         return [self.dim(x, i) for i in range(len(x.shape))]
@@ -321,7 +330,10 @@ class NodeContext:
             if run:
                 parts.append(self.int64s(run))
                 run = []
-            parts.append(self.add("shape", [item.value], {"start": item.axis, "end": item.axis + 1}))
+            size = self.add("shape", [item.value], {"start": item.axis, "end": item.axis + 1})
+            for kind, factor in (("mul", item.times), ("div", item.over)):
+                size = size if factor == 1 else self.binary(kind, size, self.int64s([factor]))
+            parts.append(size)
         if run or not parts:
             parts.append(self.int64s(run))
         return self.concat(parts, 0)

@@ -45,6 +45,27 @@ class Window:
         }
 
 
+def padded_window(c: NodeContext, x: Value, kernel: Sequence[int], fill: float) -> tuple[Value, Window]:
+    """Returns x and the window of a node over it; auto_pad of open sizes pads x with `fill` at run time."""
+    auto = c.text("auto_pad", "NOTSET")
+    strides = c.integers("strides", [1] * len(kernel))
+    is_open = any(isinstance(d, str) and s != 1 for d, s in zip(x.shape[2:], strides, strict=False))
+    if auto not in ("SAME_UPPER", "SAME_LOWER") or not is_open:
+        return x, window_of(c, x, kernel)
+    c.attrs["auto_pad"] = "VALID"
+    window = window_of(c, x, kernel)
+    size = c.add("shape", [x], {"start": 2, "end": len(x.shape)})
+    stride, extent = c.int64s(window.strides), c.int64s(window.extent)
+    count = c.binary("div", c.binary("add", size, c.int64s([s - 1 for s in window.strides])), stride)
+    reach = c.binary("add", c.binary("mul", c.binary("sub", count, c.int64s([1])), stride), extent)
+    total = c.binary("max", c.binary("sub", reach, size), c.int64s([0]))
+    small = c.binary("div", total, c.int64s([2]))
+    large = c.binary("sub", total, small)
+    outer = c.int64s([0, 0])
+    parts = [outer, small, outer, large] if auto == "SAME_UPPER" else [outer, large, outer, small]
+    return c.add("pad", [x, c.concat(parts, 0), c.scalar(fill, x)], {"mode": "constant"}), window
+
+
 def window_of(c: NodeContext, x: Value, kernel: Sequence[int]) -> Window:
     """Returns the window of a node over x [n, c, ...], with auto_pad resolved."""
     spatial = len(x.shape) - 2
@@ -109,7 +130,7 @@ def conv(c: NodeContext) -> Value:
     """Conv with 1 or 2 spatial dims, any group; one filter per channel makes a depthwise convolution."""
     x = c.input(0)
     weight = weight_of(c, x)
-    window = window_of(c, x, c.integers("kernel_shape", kernel_of(weight)))
+    x, window = padded_window(c, x, c.integers("kernel_shape", kernel_of(weight)), 0.0)
     return convolve(c, x, weight, c.optional(2), window)
 
 
@@ -212,8 +233,7 @@ def max_pool(c: NodeContext) -> Value:
     """MaxPool; its Indices are not computed."""
     if c.wants(1):
         raise RefusedError("result Indices is used, expected only the pooled values", "MaxUnpool pairs have no import")
-    x = c.input(0)
-    window = window_of(c, x, c.integers("kernel_shape"))
+    x, window = padded_window(c, c.input(0), c.integers("kernel_shape"), -np.inf)
     attrs = {**window.attrs(), "ceil_mode": bool(c.integer("ceil_mode", 0))}
     return c.from_image(c.add("max_pool2d", [c.to_image(x)], attrs), len(x.shape))
 

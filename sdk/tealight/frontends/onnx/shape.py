@@ -302,37 +302,28 @@ def _pad(c: NodeContext, x: Value, pads: Value, value: Value | None, axes: Value
 
 @converts("DepthToSpace")
 def depth_to_space(c: NodeContext) -> Value:
-    """DepthToSpace in both orders."""
-    x, b = c.input(0), c.integer("blocksize")
-    n, _, h, w = c.dims(x)
-    inner = c.static(x, 1, "number of channels") // (b * b)
+    """DepthToSpace in both orders, on the channels-last image."""
+    x, b = c.to_last(c.input(0)), c.integer("blocksize")
+    n, h, w, _ = c.dims(x)
+    inner = c.static(x, 3, "number of channels") // (b * b)
     if c.text("mode", "DCR") == "DCR":
-        split, perm = [n, b, b, inner, h, w], [0, 3, 4, 1, 5, 2]
+        split, perm = [n, h, w, b, b, inner], [0, 1, 3, 2, 4, 5]
     else:
-        split, perm = [n, inner, b, b, h, w], [0, 1, 4, 2, 5, 3]
+        split, perm = [n, h, w, inner, b, b], [0, 1, 4, 2, 5, 3]
     apart = c.transpose(c.reshape(x, split), perm)
-    return c.reshape(apart, [n, inner, _times(x, 2, b), _times(x, 3, b)])
+    return c.to_first(c.reshape(apart, [n, c.scaled(x, 1, times=b), c.scaled(x, 2, times=b), inner]))
 
 
 @converts("SpaceToDepth")
 def space_to_depth(c: NodeContext) -> Value:
-    """SpaceToDepth; opset 28 has two orders."""
-    x, b = c.input(0), c.integer("blocksize")
-    n, _, _, _ = c.dims(x)
-    channels = c.static(x, 1, "number of channels")
-    h, w = c.static(x, 2, "height") // b, c.static(x, 3, "width") // b
-    apart = c.reshape(x, [n, channels, h, b, w, b])
-    perm = [0, 3, 5, 1, 2, 4] if c.text("mode", "DCR") == "DCR" else [0, 1, 3, 5, 2, 4]
-    return c.reshape(c.transpose(apart, perm), [n, channels * b * b, h, w])
-
-
-def _times(x: Value, axis: int, factor: int) -> ShapeItem:
-    size = x.shape[axis]
-    if isinstance(size, int):
-        return size * factor
-    raise RefusedError(
-        f"dynamic dim '{size}' of {x.name}, expected fixed height and width", "fix them with shapes={input: [..]}"
-    )
+    """SpaceToDepth, on the channels-last image; opset 28 has two orders."""
+    x, b = c.to_last(c.input(0)), c.integer("blocksize")
+    n, _, _, channels = c.dims(x)
+    h, w = c.scaled(x, 1, over=b), c.scaled(x, 2, over=b)
+    apart = c.reshape(x, [n, h, b, w, b, channels])
+    perm = [0, 1, 3, 2, 4, 5] if c.text("mode", "DCR") == "DCR" else [0, 1, 3, 5, 2, 4]
+    deep = c.scaled(x, 3, times=b * b)
+    return c.to_first(c.reshape(c.transpose(apart, perm), [n, h, w, deep]))
 
 
 @converts("Trilu")
