@@ -35,9 +35,12 @@ def output_size(size: Dim, kernel: int, stride: int, pads: tuple[int, int], dila
     With ceil_mode the last window may hang over the end, but must start inside the input or the leading padding
     (ONNX AveragePool/MaxPool; the same rule as PyTorch's).
     """
+    extra = pads[0] + pads[1] - dilation * (kernel - 1)
     if isinstance(size, str):
-        return derived_dim("win", size, kernel, stride, *pads, dilation, int(ceil_mode))
-    span = size + pads[0] + pads[1] - (dilation * (kernel - 1) + 1)
+        if ceil_mode and stride != 1:
+            return derived_dim("win", size, stride, extra, pads[0])
+        return size if (stride, extra) == (1, 0) else derived_dim("win", size, stride, extra)
+    span = size + extra - 1
     if span < 0:  # less than one whole window
         return int(ceil_mode and -span < stride and size + pads[0] > 0)
     count = span // stride + 1

@@ -4,6 +4,7 @@
 from graph_builder import Build
 
 from tealight.ir.types import DType
+from tealight.ops._window import output_size
 from tealight.passes.simplify_shapes import simplify_shapes
 
 
@@ -31,3 +32,14 @@ def test_shapes_that_only_look_equal_stay_computed():
     heads = b("reshape", x, b("concat", b.ints(-1), b("slice", shape, b.ints(2), b.ints(4), b.ints(0)), axis=0))
     back = b("reshape", heads, b("concat", b.ints(-1, 2), b("slice", shape, b.ints(2), b.ints(4), b.ints(0)), axis=0))
     b.run(simplify_shapes, outputs=[back])
+
+
+def test_windows_that_fit_equally_often_give_equal_symbols():
+    # so that the branches of a residual block are known to have one shape, and their sum is fused
+    def size(kernel: int, stride: int, pads: tuple[int, int], dilation: int = 1, ceil_mode: bool = False) -> object:
+        return output_size("h", kernel, stride, pads, dilation, ceil_mode)
+
+    assert size(3, 1, (1, 1)) == size(5, 1, (4, 4), dilation=2) == size(1, 1, (0, 0), ceil_mode=True) == "h"
+    assert size(3, 2, (1, 1)) == size(1, 2, (0, 0)) == size(5, 2, (1, 3)) != "h"
+    assert len({size(3, 2, (1, 1)), size(3, 2, (0, 1)), size(3, 3, (1, 1)), size(3, 2, (1, 1), ceil_mode=True)}) == 4
+    assert size(3, 2, (0, 2), ceil_mode=True) != size(3, 2, (2, 0), ceil_mode=True)
