@@ -278,7 +278,7 @@ class _Lab:
     def costs(self, formats: Sequence[str], progress: Progress | None) -> tuple[list[LayerCosts], float]:
         """Measures each layer in each format: time in a build of only that format, noise of the layer alone."""
         base, total = self._times(self.float)
-        times = {f: self._times(self.build({"recipe": f, "min_cosine": 0.0}))[0] for f in formats}
+        times = {f: self._times(self.build(_recipe(dict.fromkeys(self.layers, f))))[0] for f in formats}
         table, steps = [], len(self.layers) * len(formats)
         for i, (name, (op, size, can_int8)) in enumerate(self.layers.items()):
             costs = {FLOAT32: Cost(0.0, base.get(name, 0.0), int(size * _BYTES[FLOAT32]))}

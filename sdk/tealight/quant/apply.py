@@ -35,8 +35,8 @@ from tealight.quant.edges import quantize_edges
 from tealight.quant.gptq import collect, takes_moments
 from tealight.quant.integerize import integerize
 from tealight.quant.methods import SAMPLES, after_calibration, before_calibration, chosen_methods, tunes
-from tealight.quant.plan import Plan, kept_float, make_plan
-from tealight.quant.recipe import STATIC, Recipe, Settings
+from tealight.quant.plan import LAYERS, Plan, kept_float, make_plan
+from tealight.quant.recipe import FLOAT32, STATIC, Recipe, Settings
 from tealight.quant.weights import WEIGHT_RECIPES, WeightFormat, int4_layers
 
 #: Passes that hide values which get their own range, or are for float32 only: they run after the integer ops are made.
@@ -111,39 +111,48 @@ def apply(
     chosen = Options(**options)
     imported = any(n.op in ("quantize", "dequantize") for g in graphs_of(graph) for n in g.nodes)
     chosen_methods(recipe.methods)  # what is wrong in it is said before anything runs
+    recipe = recipe.bound(graph)
     if STATIC not in recipe.uses and not imported:
         if recipe.io == "int8":
             raise QuantizeError(f"recipe {recipe.name!r} io: int8 without {STATIC!r}, expected float32")
         applied = Applied(run_passes(graph, pipeline.PIPELINE, chosen, progress), [])
-        recipe.check([graph])
+        recipe.check(graph)
         store_weights(graph, recipe, data, applied, progress)
         return applied
     applied = Applied(run_passes(graph, EARLY, chosen, progress), [])
-    seen = [dataclasses.replace(graph, nodes=list(graph.nodes))]
-    if STATIC in recipe.uses:
-        if imported:
-            applied.notes.append(("", f"recipe {recipe.name}: the model is quantized already, its own scales are kept"))
-        else:
-            quantize_static(graph, recipe, data, applied, progress)
+    if not imported:
+        rewrite.split_activations(graph)
+    recipe.check(graph)
+    if imported:
+        applied.notes += _note_imported(recipe)
+    else:
+        quantize_static(graph, recipe, data, applied, progress)
     if progress is not None:
         progress("integerize", 0, 1)
     applied.notes += integerize(graph, applied.kept_float)
     applied.passes += run_passes(graph, _LATE, chosen, progress)
-    recipe.check([*seen, graph])
     store_weights(graph, recipe, data, applied, progress)
     if recipe.io == "int8":
         applied.notes += quantize_edges(graph)
     return applied
 
 
+def _note_imported(recipe: Recipe) -> list[tuple[str, str]]:
+    if recipe.uses == {FLOAT32}:
+        return []
+    rest = "" if recipe.uses == {STATIC} else "; the recipe is for its float layers"
+    return [("", f"recipe {recipe.name}: the model is quantized already, its own scales are kept{rest}")]
+
+
 def store_weights(graph: Graph, recipe: Recipe, data: Data | None, applied: Applied, progress: Progress | None) -> None:
     """Stores the weights of the layers that are still float as their recipes say."""
     settings = {n: _of_float_layer(n, recipe.settings(n)) for g in graphs_of(graph) for n in g.nodes}
-    dynamic = [n for n, s in settings.items() if s.recipe == DYNAMIC]
+    dynamic = {n: s.weight_observer == "mse" for n, s in settings.items() if s.recipe == DYNAMIC}
     if dynamic:
-        applied.notes += make_dynamic(graph, dynamic, search=recipe.default.weight_observer == "mse")
+        applied.notes += make_dynamic(graph, dynamic)
     formats = {
-        n: WeightFormat.of(s.recipe, s.block_size, symmetric=s.weight_symmetric, search=s.weight_observer == "mse")
+        n: WeightFormat.of(s.recipe, s.block_size, symmetric=s.weight_symmetric, search=s.weight_observer == "mse",
+                           edges=recipe.has_rule(n))
         for n, s in settings.items() if s.recipe in WEIGHT_RECIPES
     }  # fmt: skip
     moments = None
@@ -168,12 +177,11 @@ def _of_float_layer(node: Node, settings: Settings) -> Settings:
 def quantize_static(
     graph: Graph, recipe: Recipe, data: Data | None, applied: Applied, progress: Progress | None
 ) -> None:
-    """Calibrates and puts quantize and dequantize nodes into a float graph."""
+    """Calibrates and puts quantize and dequantize nodes into a float graph with activations taken out."""
     if data is None:
         raise QuantizeError(
             f"recipe {recipe.name!r}: no calibration data, expected samples; pass calibration= (--calibration)"
         )
-    rewrite.split_activations(graph)
     settings = recipe.resolve(graph)
     methods = chosen_methods(recipe.methods)
     samples, data = _head(graph, data) if methods or recipe.min_cosine else ([], data)
@@ -199,18 +207,27 @@ def quantize_static(
         parameters = rewrite.parameters_of(graph, plan, settings, found.statistics)
         rounding, count = after_calibration(graph, methods, plan, settings, parameters, samples)
         applied.methods |= {name: count for name in ("adaround", "bias_correction") if name in methods and count}
-    _note_stream(plan, applied)
+    _note_float(graph, recipe, plan, applied)
     applied.kept_float = kept_float(graph, plan)
     rewrite.insert(graph, plan, settings, found.statistics, rounding)
     verify(graph)
 
 
-def _note_stream(plan: Plan, applied: Applied) -> None:
+def _note_float(graph: Graph, recipe: Recipe, plan: Plan, applied: Applied) -> None:
+    """Says what stays float of the plan's own accord."""
     if plan.stream:
         applied.notes.append((
             "", f"{len(plan.stream)} nodes of transformers (residual streams, gates, rotary positions) stay float32; "
             "residual_stream = \"int8\" quantizes them",
         ))  # fmt: skip
+    inner = [n for g in graphs_of(graph) if g is not graph for n in g.nodes]
+    if any(n.op in LAYERS and recipe.settings(n).recipe == STATIC for n in inner):
+        applied.notes.append((
+            "", "layers in the bodies of if and loop stay float32: they have no static form; "
+            f"rules may give them {DYNAMIC}",
+        ))  # fmt: skip
+    if not plan.nodes:
+        applied.notes.append(("", "no node becomes int8: there are no layers that could be, or all are kept float"))
 
 
 def _head(graph: Graph, data: Data) -> tuple[list[Mapping[str, Any]], Data]:

@@ -8,7 +8,7 @@ weights as int8: their products are few, or there are none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -23,33 +23,32 @@ _OPS = {"fully_connected": "dynamic_fully_connected", "conv2d": "dynamic_conv2d"
 _LEFT = ("winograd", "block_size")  # attributes of the float ops alone
 
 
-def make_dynamic(graph: Graph, nodes: Iterable[Node], *, search: bool = False) -> list[tuple[str, str]]:
+def make_dynamic(graph: Graph, nodes: Mapping[Node, bool]) -> list[tuple[str, str]]:
     """Turns nodes of a graph and of its bodies into dynamic ones, in place.
 
     Args:
         graph: After the passes.
-        nodes: Those whose recipe this is; what has no weights stays as it is.
-        search: Take the scales of the least squared error instead of those that cover the range.
+        nodes: Those whose recipe this is, and whether to take the scales of the least squared error instead of those
+            that cover the range. What has no weights stays as it is.
 
     Returns:
         (node, text) of layers that stay float32, and a summary.
     """
-    wanted = set(nodes)
     notes: list[tuple[str, str]] = []
     made = 0
     rest: dict[Node, WeightFormat] = {}
     for g in graphs_of(graph):
         for node in g.nodes:
-            if node not in wanted or not has_weight(node):
+            if node not in nodes or not has_weight(node):
                 continue
             if node.op not in _OPS:
-                rest[node] = WeightFormat(DType.INT8, search=search)
+                rest[node] = WeightFormat(DType.INT8, search=nodes[node])
                 continue
             weights = [node.inputs[i].const for i, _ in WEIGHTS[node.op]]  # type: ignore[union-attr]
             if not all(np.isfinite(w).all() for w in weights if w is not None):
                 notes.append((node.name, "stays float32: its weights hold NaN or infinity"))
             elif sum(w.size for w in weights if w is not None) >= MIN_ELEMENTS:
-                _convert(g, node, search)
+                _convert(g, node, nodes[node])
                 made += 1
     if made:
         notes.insert(0, ("", f"layers with int8 weights that quantize their inputs: {made}"))

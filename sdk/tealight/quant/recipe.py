@@ -12,18 +12,19 @@ A recipe file:
     bias_correction = true
 
     [[rule]]                         # later rules win; each matches by exactly one of name, regex and op
-    name = "features.0"              # of a node, or of the value that it computes
+    name = "features.0"              # of a node of the model, or of the value that it computes
     recipe = "float32"               # keep it float; `skip = true` says the same
     [[rule]]
     regex = 'blocks\.[0-9]+\.attn'   # searched for in the node's name
     observer = "percentile"
     percentile = 99.9
     [[rule]]
-    op = "softmax"                   # an op of the table in the README
+    op = "softmax"                   # an op of the table in the README, or a kind of unary, binary and reduce ("relu")
     skip = true
 
 Keys of a rule beside its match, and of the top level, are the fields of Settings. A rule that matches nothing is an
-error that names what is near.
+error that names what is near. Rules reach into the bodies of if and loop, where layers have no static form. A rule with
+a recipe of 4-bit weights holds for the first and the last layers too, which otherwise take 8 bits.
 """
 
 from __future__ import annotations
@@ -34,13 +35,15 @@ import os
 import pathlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tealight import ops
 from tealight.emulator.types import suggestion
 from tealight.errors import QuantizeError
 from tealight.ir.graph import Graph, Node
+from tealight.ops import binary, reduce, unary
+from tealight.passes._manager import graphs_of
 
 FLOAT32 = "float32"
 STATIC = "static_wi8_ai8"
@@ -60,8 +63,8 @@ class Settings:
         observer: How ranges of activations are chosen, one of OBSERVERS.
         percentile: Of observer "percentile": per cent of the values that the range holds.
         symmetric: Zero point 0 for activations.
-        weight_observer: How ranges of weights are chosen: "minmax" or "mse".
-        per_channel: A scale for each output channel of a weight, not one for all.
+        weight_observer: How ranges of int8 weights are chosen: "minmax" or "mse" (4-bit ones always search).
+        per_channel: Static: a scale for each output channel of a weight, not one for all.
         block_size: Of 4-bit weights: elements that share a scale.
         weight_symmetric: Of 4-bit weights: zero point 0 (1 % smaller files; asymmetric ones are nearer to float).
         gptq: Of 4-bit weights: round by GPTQ where calibration data is given.
@@ -89,16 +92,21 @@ class Rule:
         match: "name", "regex" or "op".
         pattern: What is matched.
         changes: Fields of Settings.
+        sources: Names of the nodes that a name or regex matched in the model as imported. Passes rename values and make
+            new nodes, which keep the name of the node that they come from.
     """
 
     match: str
     pattern: str
     changes: Mapping[str, Any]
+    sources: frozenset[str] = frozenset()
 
     def matches(self, node: Node) -> bool:
         """Whether the rule applies to a node."""
         if self.match == "op":
-            return node.op == self.pattern
+            return self.pattern in (node.op, node.attrs.get("kind"))
+        if node.name in self.sources:
+            return True
         names = [node.name, *(v.name for v in node.outputs if v is not None)]
         if self.match == "name":
             return self.pattern in names
@@ -131,6 +139,15 @@ class Recipe:
         """The recipes that nodes may have."""
         return {self.default.recipe, *(str(r.changes["recipe"]) for r in self.rules if "recipe" in r.changes)}
 
+    def bound(self, graph: Graph) -> Recipe:
+        """Returns the recipe for a model as imported: its rules know the names that the model had."""
+        nodes = [n for g in graphs_of(graph) for n in g.nodes if n.name]
+        rules = [
+            r if r.match == "op" else dataclasses.replace(r, sources=frozenset(n.name for n in nodes if r.matches(n)))
+            for r in self.rules
+        ]
+        return dataclasses.replace(self, rules=tuple(rules))
+
     def settings(self, node: Node) -> Settings:
         """Returns the settings of a node."""
         result = self.default
@@ -139,13 +156,17 @@ class Recipe:
                 result = dataclasses.replace(result, **rule.changes)
         return result
 
+    def has_rule(self, node: Node) -> bool:
+        """Whether a rule names the recipe of a node."""
+        return any("recipe" in rule.changes and rule.matches(node) for rule in self.rules)
+
     def resolve(self, graph: Graph) -> dict[Node, Settings]:
         """Returns the settings of each node of a graph (bodies of control flow not included)."""
         return {node: self.settings(node) for node in graph.nodes}
 
-    def check(self, graphs: Iterable[Graph]) -> None:
-        """Raises QuantizeError for a rule that matches no node of any of the graphs."""
-        nodes = [n for g in graphs for n in g.nodes]
+    def check(self, graph: Graph) -> None:
+        """Raises QuantizeError for a rule that matches no node of a graph and its bodies."""
+        nodes = [n for g in graphs_of(graph) for n in g.nodes]
         for rule in self.rules:
             if not any(rule.matches(n) for n in nodes):
                 raise QuantizeError(_unmatched(rule, nodes))
@@ -211,8 +232,9 @@ def _rule(where: str, data: Mapping[str, Any]) -> Rule:
     match, pattern = given[0], data[given[0]]
     if not isinstance(pattern, str):
         raise QuantizeError(f"{where} {match}: {pattern!r}, expected a string")
-    if match == "op" and pattern not in ops.names():
-        raise QuantizeError(f"{where} op: {pattern!r}, expected an op{suggestion(pattern, ops.names())}")
+    known = [*ops.names(), *unary.FUNCTIONS, *binary.FUNCTIONS, *reduce.KINDS]
+    if match == "op" and pattern not in known:
+        raise QuantizeError(f"{where} op: {pattern!r}, expected an op{suggestion(pattern, known)}")
     if match == "regex":
         try:
             re.compile(pattern)
@@ -267,8 +289,9 @@ def _check_name(where: str, name: str) -> None:
 
 def _unmatched(rule: Rule, nodes: Sequence[Node]) -> str:
     if rule.match == "op":
-        present = sorted({n.op for n in nodes})
+        present = sorted({n.op for n in nodes} | {n.attrs["kind"] for n in nodes if "kind" in n.attrs})
         return f"recipe rule op {rule.pattern!r}: the model has none, expected one of {present}"
     names = list(dict.fromkeys(s for n in nodes for s in (n.name, *(v.name for v in n.outputs if v)) if s))
     near = difflib.get_close_matches(rule.pattern, names, 5, 0.3) or names[:5]
-    return f"recipe rule {rule.match} {rule.pattern!r}: matches no node, expected for example {near}"
+    found = "is computed inside other nodes" if rule.sources else "matches no node"
+    return f"recipe rule {rule.match} {rule.pattern!r}: {found}, expected for example {near}"

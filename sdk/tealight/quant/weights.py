@@ -9,7 +9,7 @@ Defaults, each named in the notes where it changes what was asked for:
     int8     all of them, a scale per row (output channel, gate row, word).
     int4     layers of which a row has at least one block, in blocks; int8 for embeddings, depthwise and transposed
              convolutions, rows shorter than a block, and the first and the last layers (whose error nothing evens
-             out). A row that is no multiple of the block has a shorter last block.
+             out) unless a rule names them. A row that is no multiple of the block has a shorter last block.
     A constant of fewer than MIN_ELEMENTS stays float32, and one with NaN or infinity (or above float16's range).
 """
 
@@ -48,20 +48,24 @@ class WeightFormat:
         dtype: FLOAT16, INT8, INT4, or UINT4 (with zero points).
         block_size: Of 4-bit weights; elements of a row that share a scale.
         search: Take the scales of the least squared error instead of those that cover the range.
+        edges: Whether 4 bits hold for a first or last layer too.
     """
 
     dtype: DType
     block_size: int = 0
     search: bool = False
+    edges: bool = False
 
     @classmethod
-    def of(cls, recipe: str, block_size: int = 32, *, symmetric: bool = True, search: bool = False) -> WeightFormat:
+    def of(
+        cls, recipe: str, block_size: int = 32, *, symmetric: bool = True, search: bool = False, edges: bool = False
+    ) -> WeightFormat:
         """Returns the format of a recipe; 4-bit weights always search."""
         if recipe == "float16":
             return cls(DType.FLOAT16)
         if recipe == "weight_only_wi8_af32":
             return cls(DType.INT8, search=search)
-        return cls(DType.INT4 if symmetric else DType.UINT4, block_size, search=True)
+        return cls(DType.INT4 if symmetric else DType.UINT4, block_size, search=True, edges=edges)
 
 
 def store_weights(
@@ -84,7 +88,8 @@ def store_weights(
         for node in list(g.nodes):
             if node not in formats or node.op not in WEIGHTS:
                 continue
-            text = _store_node(g, node, formats[node], node in edge, (moments or {}).get(node), counts)
+            is_edge = node in edge and not formats[node].edges
+            text = _store_node(g, node, formats[node], is_edge, (moments or {}).get(node), counts)
             if text:
                 notes.append((node.name, text))
     if counts:
@@ -119,7 +124,7 @@ def int4_layers(graph: Graph, formats: Mapping[Node, WeightFormat]) -> list[Node
     return [
         n for n in graph.nodes
         if n in formats and formats[n].dtype in (DType.INT4, DType.UINT4) and has_weight(n)
-        and takes_int4(n, n in edge, formats[n].block_size)
+        and takes_int4(n, n in edge and not formats[n].edges, formats[n].block_size)
     ]  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def test_results_stay_close_and_the_engines_agree(native: None) -> None:
     model = _Model()
     feeds = {"x": np.random.default_rng(1).standard_normal((2, 8, 8, 16)).astype(np.float32)}
     (before,) = evaluate(model.graph, feeds).values()
-    notes = make_dynamic(model.graph, model.graph.nodes)
+    notes = make_dynamic(model.graph, dict.fromkeys(model.graph.nodes, False))
     verify(model.graph)
     assert [n.op for n in model.graph.nodes if n.op != "reshape"] == [
         "dynamic_conv2d", "dynamic_conv2d", "depthwise_conv2d", "dynamic_rnn", "dynamic_fully_connected",
@@ -78,10 +78,23 @@ def test_recipe_and_its_rules(native: None) -> None:
     assert found.count("dynamic_conv2d") == 1 and "rnn" in found and "dynamic_fully_connected" in found
 
 
+def test_each_layer_has_its_own_choice_of_scales() -> None:
+    plain, other = _Model(), _Model()
+    rule = {"op": "rnn", "weight_observer": "mse"}
+    for model, rules in ((plain, []), (other, [rule])):
+        apply(model.graph, recipes.load({"recipe": "dynamic_wi8_af32", "rule": rules}), None, {})
+    changed = {
+        a.op for a, b in zip(plain.graph.nodes, other.graph.nodes, strict=True)
+        for v, w in zip(a.inputs, b.inputs, strict=True)
+        if v is not None and w is not None and v.const is not None and not np.array_equal(v.const, w.const)
+    }  # fmt: skip
+    assert changed == {"dynamic_rnn"}
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_weights_that_are_not_finite_stay_float32(bad: float) -> None:
     model = _Model()
     layer = model.graph.nodes[-2]
     layer.inputs[1].const[3, 4] = bad  # type: ignore[union-attr, index]
-    notes = dict(make_dynamic(model.graph, model.graph.nodes))
+    notes = dict(make_dynamic(model.graph, dict.fromkeys(model.graph.nodes, False)))
     assert layer.op == "fully_connected" and notes[layer.name].startswith("stays float32")
