@@ -13,6 +13,7 @@ from typing import Any
 from tealight._build import build
 from tealight.bundle import reader
 from tealight.data.samples import Samples, check_limit, open_samples, reusable
+from tealight.emulator.devices import DEVICES
 from tealight.emulator.session import Session
 from tealight.errors import TealightError
 from tealight.evaluation.metrics import Metric, metric_of
@@ -150,11 +151,11 @@ def _build_recipes(
     for i, recipe in enumerate(recipes):
         if progress is not None:
             progress("build", i, len(recipes))
-        stem = pathlib.Path(_name(sources[0])).stem
-        path = os.path.join(folder, f"{i:02d}-{stem}.tea")
+        path = pathlib.Path(folder, str(i), f"{pathlib.Path(_name(sources[0])).stem}.tea")
+        path.parent.mkdir()
         needs_image = {} if image is None else {"image": image}
         build(sources[0], path, recipe=recipe, calibration=calibration, **needs_image, **options)
-        paths.append(path)
+        paths.append(str(path))
     return paths
 
 
@@ -166,7 +167,7 @@ def _contenders(path: str, engines: Sequence[str], threads: int) -> Iterator[Con
         if engine == "reference":
             options["engine"] = "reference"
         elif engine != "native":
-            options["device" if "-" in engine else "isa"] = engine
+            options["device" if engine in DEVICES else "isa"] = engine
         timed = "device" not in options and "engine" not in options
         yield Contender(_name(path), recipe, engine, os.fspath(path), _size(path), options, timed)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tealight._build import BuildReport, build, check_target, import_model
-from tealight.bundle import reader
+from tealight.bundle import reader, writer
 from tealight.data.samples import Sample, open_samples, reusable
 from tealight.emulator.session import Session
 from tealight.emulator.types import suggestion
@@ -204,16 +204,9 @@ def _costs(
         layers = [LayerCosts(c.name, c.op, {**c.formats, **known.get(c.name, {})}) for c in found]
         total_ns = total_ns or more_ns
         if path is not None:
-            _write(path, to_json(layers, total_ns))
+            writer.write(path, json.dumps(to_json(layers, total_ns), indent=1).encode())
     used = {FLOAT32, *formats}
     return [LayerCosts(c.name, c.op, {f: v for f, v in c.formats.items() if f in used}) for c in layers], total_ns
-
-
-def _write(path: pathlib.Path, data: Mapping[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(data, indent=1), encoding="utf-8")
-    except OSError as e:
-        raise QuantizeError(f"costs {str(path)!r}: {e.strerror}, expected a file that can be written") from e
 
 
 def _read(path: pathlib.Path) -> Mapping[str, Any]:

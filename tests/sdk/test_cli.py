@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import wave
@@ -200,7 +201,7 @@ def error_of(capsys, *command: str) -> str:
 def test_errors_are_one_clean_line(bundle, tmp_path, capsys):
     text = tmp_path / "t.onnx"
     text.write_text("no model")
-    assert "not found" in error_of(capsys, "build", str(tmp_path / "none.onnx")) or True
+    assert "No such file" in error_of(capsys, "build", str(tmp_path / "none.onnx"))
     assert str(text.name) in error_of(capsys, "build", str(text), "-o", str(tmp_path / "o.tea"))
     assert not (tmp_path / "o.tea").exists()
     assert "does not exist" in error_of(capsys, "build", str(tmp_path / "m.onnx"), "-o", str(tmp_path / "no" / "o.tea"))
@@ -222,6 +223,76 @@ def test_wrong_dtype_and_shape_name_the_input(bundle, tmp_path, capsys):
         np.save(tmp_path / "x.npy", array)
         message = error_of(capsys, "run", str(bundle), str(tmp_path / "x.npy"), "--engine", "reference")
         assert "'x'" in message and word in message
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["build", "{model}", "--recipe", "float16", "--recipe-file", "r.toml"], "two recipes, expected one"),
+        (["build", "{model}", "--labels", "{empty}"], "the file is empty, expected one label a line"),
+        (["build", "{model}", "--labels", "none.txt"], "labels 'none.txt': No such file or directory, expected"),
+        (["build", "{model}", "--html", "none/r.html"], "folder 'none' does not exist"),
+        (["explain", "{bundle}", "--ir"], "is a bundle, expected a source model"),
+        (["explain", "{model}", "--node", "conv"], "is a source model, expected a bundle"),
+        (["report", "{bundle}", "--model", "{model}"], "is not quantized, expected a bundle that is"),
+        (["run", "{bundle}", "--random", "--engine", "reference", "--device", "cortex-a53"], "device 'cortex-a53'"),
+        (["run", "{bundle}", "--random", "--engine", "reference", "--isa", "scalar"], "isa 'scalar'"),
+        (["serve", "{bundle}", "--timeout", "0"], "--timeout: 0 s, expected more than 0"),
+        (["doctor", "{bundle}", "--runtime", "none.so"], "runtime none.so: No such file or directory"),
+        (["doctor", "{bundle}", "--runtime", "{bundle}"], "no build info, expected a runtime"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(bundle, tmp_path, capsys, command, message):
+    (tmp_path / "empty").write_text("")
+    names = {"model": tmp_path / "m.onnx", "bundle": bundle, "empty": tmp_path / "empty"}
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    assert message in error_of(capsys, *(word.format(**names) for word in command))
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_options_stand_before_and_between_files(bundle, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.zeros((1, 3, 8, 8), np.float32))
+    data = run_json(capsys, "run", "--engine", "reference", str(bundle), "--top", "1", str(tmp_path / "x.npy"))
+    assert len(data["outputs"][0]["top"]) == 1
+
+
+def limited(bundle: pathlib.Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command that may write 100 bytes to a file, as on a disk that is full then."""
+    code = (
+        "import resource, signal, sys; from tealight import cli\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *command.split()], capture_output=True, text=True, env=environment,
+        cwd=bundle.parent, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "command", ["report m.tea -o r.html --no-time", "inspect m.tea --html r.html", "run m.tea --random -o r.npz"]
+)
+def test_full_disk_leaves_no_part_of_a_file(bundle, native, command):
+    before = sorted(bundle.parent.iterdir())
+    done = limited(bundle, command)
+    assert done.returncode == 1 and re.fullmatch(r"error: output 'r\.\w+': the disk is full, .*\n", done.stderr)
+    assert sorted(bundle.parent.iterdir()) == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("command", "message"), [("inspect m.tea --json", "No space left"), ("verify none.tea --json", "No such file"),
+                             ("verify m.tea", "No space left")]
+)  # fmt: skip
+def test_output_that_cannot_be_written_is_an_error(bundle, command, message):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tealight.cli", *command.split()], stdout=full, stderr=subprocess.PIPE, text=True,
+            env=environment, cwd=bundle.parent, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 1 and re.fullmatch(rf"error: .*{message}.*\n", done.stderr), done.stderr
 
 
 def test_wrong_usage_exits_with_two(capsys):

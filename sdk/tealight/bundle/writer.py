@@ -82,15 +82,25 @@ _PIECE = 1 << 16
 
 
 def write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes the file through a temporary one beside it; on failure nothing is left behind.
+    """Writes a file, of any kind, through a temporary one beside it; on failure nothing is left behind.
 
     Raises:
         BundleError: The folder is missing or read-only, or the disk is full.
     """
     target = pathlib.Path(path)
-    temporary = ""
     try:
-        fd, temporary = tempfile.mkstemp(prefix=".", suffix=".tea.part", dir=target.parent)
+        if target.exists() and not target.is_file():  # a device or a pipe stays one (a folder is refused)
+            with open(target, "wb") as f:
+                f.write(data)
+        else:
+            _replace(os.path.realpath(target), data)
+    except OSError as e:
+        raise _write_error(target, len(data), e) from e
+
+
+def _replace(target: str, data: bytes) -> None:
+    fd, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=os.path.dirname(target))
+    try:
         with open(fd, "wb") as f:
             for piece in range(0, len(data), _PIECE):
                 f.write(memoryview(data)[piece : piece + _PIECE])
@@ -98,15 +108,9 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
             os.fsync(f.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
-    except OSError as e:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise _write_error(target, len(data), e) from e
     except BaseException:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
 
 
@@ -116,7 +120,7 @@ def _write_error(target: pathlib.Path, size: int, e: OSError) -> BundleError:
         return BundleError(f"{name}: the disk is full, {size} bytes are needed; free some space, nothing was written")
     if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return BundleError(f"{name}: the folder is read-only, expected one that can be written; choose another output")
-    if e.errno in (errno.ENOENT, errno.ENOTDIR):
+    if e.errno in (errno.ENOENT, errno.ENOTDIR) and not target.parent.is_dir():
         return BundleError(
             f"{name}: the folder {str(target.parent)!r} does not exist, expected a folder; make it first"
         )

@@ -23,16 +23,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     options = parser().parse_args(argv)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except TealightError as e:
         parts.print_error(e, options.json)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, MemoryError) as e:
-        parts.print_error(TealightError(str(e) or type(e).__name__), options.json)
+        pass
+    except OSError as e:
+        what = "input or output" if e.filename is None else repr(e.filename)
+        parts.print_error(TealightError(f"{what}: {e.strerror or e}"), options.json)
+    except MemoryError:
+        parts.print_error(TealightError("memory: all of it is in use, expected some to be free"), options.json)
+    finally:
+        parts.flush_output()
     return 1
 
 
@@ -47,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=plain,
     )  # fmt: skip
     root.add_argument("--version", action="version", version=f"tealight {tealight.__version__}")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=parts.Command)
     for name, function, setup in (
         ("build", build, _build_arguments),
         ("run", run, _run_arguments),
@@ -78,7 +85,7 @@ def _build_arguments(p: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", help="the .tea file to write (default: the model's name with .tea)"
     )
     p.add_argument(
-        "--recipe", default="float32",
+        "--recipe",
         help="how numbers are stored: float32 (default), float16, static_wi8_ai8, dynamic_wi8_af32, "
         "weight_only_wi8_af32, weight_only_wi4_af32, or auto, which searches",
     )  # fmt: skip
@@ -143,6 +150,7 @@ def _explain_arguments(p: argparse.ArgumentParser) -> None:
 
 def build(o: argparse.Namespace) -> int:
     """Compiles a source model into a bundle."""
+    from tealight._build import check_target
     from tealight.report.html import Extras
 
     output = o.output or str(pathlib.Path(o.model).with_suffix(".tea"))
@@ -154,14 +162,18 @@ def build(o: argparse.Namespace) -> int:
         "passes": {"winograd": False} if o.no_winograd else {},
     }
     if o.labels:
-        options["labels"] = parts.lines(o.labels)
+        options["labels"] = parts.labels(o.labels)
     if o.image:
         options["image"] = parts.image(o.image)
     options.update(calibration_limit=o.calibration_limit, calibration_state=o.calibration_state)
-    recipe = o.recipe_file or o.recipe
+    if o.html:
+        check_target(pathlib.Path(o.html))
+    if o.recipe and o.recipe_file:
+        raise TealightError(f"--recipe {o.recipe} with --recipe-file {o.recipe_file!r}: two recipes, expected one")
+    recipe = o.recipe_file or o.recipe or "float32"
     if recipe == "auto":
         return search.run(o, output, options)
-    search.check_unused(o)
+    search.check_unused(o, recipe)
     with parts.cluster(o.cluster) as client:
         report = parts.with_progress(
             o.json,
@@ -220,18 +232,16 @@ def inspect(o: argparse.Namespace) -> int:
 def verify(o: argparse.Namespace) -> int:
     """Checks every byte of a bundle: the Python reader, the checksum, the C++ validator, and its golden data."""
     from tealight.bundle import reader
+    from tealight.emulator import _ffi
 
     bundle = reader.read_bundle(o.bundle, check_sha=True)
     checks = ["structure", "checksum"]
-    try:
+    if _ffi.is_built():  # a runtime that was not built here proves nothing about the file
         with tealight.Session(o.bundle) as session:
             checks.append("native validator")
             if bundle.golden:
                 session.self_test()
                 checks.append("self-test")
-    except TealightError as e:
-        if "library" not in str(e):  # a runtime that was not built here proves nothing about the file
-            raise
     data = {"file": os.path.basename(o.bundle), "valid": True, "checks": checks, "programs": len(bundle.programs)}
     if o.json:
         return parts.print_json(data)
@@ -247,13 +257,24 @@ def explain(o: argparse.Namespace) -> int:
 
     if o.bundle.lower().endswith((".onnx", ".tflite")):
         return _explain_source(o)
+    if o.ir or o.shape:
+        option = "--ir" if o.ir else "--shape"
+        raise TealightError(f"{option}: {o.bundle!r} is a bundle, expected a source model (.onnx, .tflite) with it")
     reasons, notes = why.explain(o.bundle, node=o.node)
     if o.json:
         return parts.print_json(why.to_json(reasons, notes))
-    table = Table("#", "op", "source node", "why")
-    for r in reasons:
-        table.add_row(str(r.instruction), r.op, parts.escape(r.name), parts.escape(r.text))
     console = parts.console()
+    if not reasons:
+        where = f"instructions whose source node holds {o.node!r}" if o.node else "any instruction"
+        console.print(f"nothing to say about {where}", markup=False, highlight=False)
+        return 0
+    table = Table("#", "op", "source node", "why")
+    before = -1
+    for r in reasons:
+        again = r.instruction == before
+        known = ("", "", "") if again else (str(r.instruction), r.op, parts.escape(r.name))
+        table.add_row(*known, parts.escape(r.text))
+        before = r.instruction
     console.print(table)
     for node, text in notes:
         console.print(f"note: {node + ': ' if node else ''}{text}", markup=False)
@@ -267,6 +288,8 @@ def _explain_source(o: argparse.Namespace) -> int:
     from tealight import _build
     from tealight.ir import printer
 
+    if o.node:
+        raise TealightError(f"--node: {o.bundle!r} is a source model, expected a bundle (.tea) with it")
     graph = _build.import_model(o.bundle, dict(parts.shape(s) for s in o.shape) or None)
     imported = len(graph.nodes)
     changes = parts.with_progress(o.json, lambda progress: _build.optimise(graph, {}, progress))

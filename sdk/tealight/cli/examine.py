@@ -120,15 +120,19 @@ def report_arguments(p: argparse.ArgumentParser) -> None:
 
 def report(o: argparse.Namespace) -> int:
     """Writes one HTML page on a bundle: graph, errors, time, memory, weights, accuracy, a comparison."""
+    from tealight._build import check_target
     from tealight._compare import quantization_errors
     from tealight.report.diff import diff as find
     from tealight.report.html import Extras
 
     output = o.output or str(pathlib.Path(o.bundle).with_suffix(".html"))
+    check_target(pathlib.Path(output))
     accuracy = None if o.accuracy is None else _accuracy(o.accuracy)
     previous = None if o.against is None else find(o.against, o.bundle)
     session = {"threads": o.threads, "isa": o.isa, "device": o.device}
     errors = [] if o.model is None else quantization_errors(o.model, o.bundle, [parts.feeds(o)], **session)
+    if o.model is not None and not errors:
+        raise TealightError(f"--model: {o.bundle!r} is not quantized, expected a bundle that is; leave it out")
     summary = parts.summary(o.bundle, None if o.no_time else o)
     parts.write_html(output, summary, Extras.of(o.bundle, errors=errors, previous=previous, accuracy=accuracy))
     if o.json:
@@ -141,7 +145,8 @@ def _accuracy(path: str) -> dict[str, Any]:
     try:
         data = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
-        raise TealightError(f"accuracy {path!r}: {e}, expected what `tealight eval --json` prints") from e
+        why = e.strerror if isinstance(e, OSError) else "no JSON"
+        raise TealightError(f"accuracy {path!r}: {why}, expected what `tealight eval --json` prints") from e
     if not isinstance(data, dict) or not isinstance(data.get("rows"), list):
         raise TealightError(f"accuracy {path!r}: no 'rows', expected what `tealight eval --json` prints")
     return data

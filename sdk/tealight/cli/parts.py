@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,13 +20,40 @@ if TYPE_CHECKING:
     from tealight.report.summary import Summary
 
 
+class Command(argparse.ArgumentParser):
+    """The parser of a command: its options may stand between and before its files."""
+
+    _mixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses as parse_known_intermixed_args does, which comes back here for its parts."""
+        if self._mixed:
+            return super().parse_known_args(args, namespace)
+        self._mixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixed = False
+
+
 def print_error(error: TealightError, as_json: bool) -> None:
     """Prints an error on stderr, or as data."""
     if as_json:
         fields = {"type": type(error).__name__, "message": str(error), "node": error.node, "op": error.op}
-        print(json.dumps({"error": fields}, indent=2))
-    else:
-        print(f"error: {error}", file=sys.stderr)
+        try:
+            print(json.dumps({"error": fields}, indent=2), flush=True)
+            return
+        except OSError:  # nobody takes the data: a full disk, a closed pipe
+            pass
+    print(f"error: {error}", file=sys.stderr)
+
+
+def flush_output() -> None:
+    """Writes what was printed; gives it up where it cannot be, so that the end of the program does not fail on it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def console() -> Any:
@@ -95,12 +123,16 @@ def image(text: str) -> dict[str, Any]:
     return result
 
 
-def lines(path: str) -> list[str]:
-    """Returns the lines of a text file."""
+def labels(path: str) -> list[str]:
+    """Returns the labels of a text file."""
     try:
-        return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+        found = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as e:
-        raise TealightError(f"labels {path!r}: {e}, expected a text file with one label a line") from e
+        why = e.strerror if isinstance(e, OSError) else "no UTF-8 text"
+        raise TealightError(f"labels {path!r}: {why}, expected a text file with one label a line") from e
+    if not found:
+        raise TealightError(f"labels {path!r}: the file is empty, expected one label a line")
+    return found
 
 
 def bundle_argument(p: argparse.ArgumentParser) -> None:
@@ -113,8 +145,9 @@ def session_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--threads", type=int, default=1, metavar="N", help="of a run (default: 1)")
     p.add_argument("--isa", default="auto", help="kernel path: auto (default), scalar, avx2, avx512, neon")
     p.add_argument(
-        "--device", default="host", help="host (default), or an emulated phone: cortex-a53, cortex-a76, arm64-max"
-    )
+        "--device", default="host",
+        help="host (default), or an emulated phone: cortex-a53, cortex-a76, arm64-max, armv7",
+    )  # fmt: skip
 
 
 def input_arguments(p: argparse.ArgumentParser) -> None:
@@ -182,20 +215,20 @@ def summary(path: str, timed: argparse.Namespace | None = None) -> Summary:
 
 def write_html(path: str, summary: Summary, extras: Extras) -> None:
     """Writes the HTML report."""
+    from tealight.bundle import writer
     from tealight.report import html
 
-    try:
-        pathlib.Path(path).write_text(html.page(summary, extras), encoding="utf-8")
-    except OSError as e:
-        raise TealightError(f"report {path!r}: {e.strerror}, expected a file that can be written") from e
+    writer.write(path, html.page(summary, extras).encode())
 
 
 def save_arrays(path: str, arrays: dict[str, Any]) -> None:
     """Writes arrays to an .npz file."""
+    import io
+
     import numpy as np
 
-    target = path if path.endswith(".npz") else f"{path}.npz"
-    try:
-        np.savez(target, **arrays)
-    except OSError as e:
-        raise TealightError(f"output {target!r}: {e.strerror}, expected a file that can be written") from e
+    from tealight.bundle import writer
+
+    data = io.BytesIO()
+    np.savez(data, **arrays)
+    writer.write(path if path.endswith(".npz") else f"{path}.npz", data.getvalue())

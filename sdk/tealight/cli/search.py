@@ -33,11 +33,10 @@ def arguments(p: argparse.ArgumentParser) -> None:
     group.add_argument("--costs", metavar="JSON", help="measured costs: read when there, else written")
 
 
-def check_unused(o: argparse.Namespace) -> None:
+def check_unused(o: argparse.Namespace, recipe: str) -> None:
     """Raises for an option of a search where the recipe is another."""
     for name in _OPTIONS:
         if getattr(o, name) is not None:
-            recipe = o.recipe_file or o.recipe
             raise TealightError(f"--{name.replace('_', '-')}: recipe {recipe!r}, expected --recipe auto with it")
 
 

@@ -33,6 +33,8 @@ def run(o: argparse.Namespace) -> int:
     from tealight.serve.server import Server
 
     decode = None if o.decode is None else function(o.decode)
+    if not o.timeout > 0:
+        raise TealightError(f"--timeout: {o.timeout:g} s, expected more than 0")
     if not 0 < o.max_upload <= 1000:
         raise TealightError(f"--max-upload: {o.max_upload:g} MB, expected more than 0 and at most 1000")
     with Server(

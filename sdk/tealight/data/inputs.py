@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import wave
 import zipfile
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -71,27 +73,42 @@ def load_one(file: File, info: TensorInfo, images: Sequence[dict[str, Any]]) -> 
     if isinstance(file, str) and not os.path.isfile(file):
         raise TealightError(f"input file {name!r}: not found, expected a picture, .wav, .npy or .npz")
     suffix = pathlib.Path(name).suffix.lower()
-    try:
+    with reading(f"input file {name!r}", f"a readable {suffix} file"):
         if suffix == ".npy":
             return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
         if suffix == ".wav":
             return sound(file, info)
         if suffix in PICTURES:
             return picture(file, info, images)
-    except (OSError, ValueError, wave.Error, EOFError) as e:
-        raise TealightError(f"input file {name!r}: {e}, expected a readable {suffix} file") from e
     raise TealightError(
         f"input file {name!r}: kind {suffix!r}, expected a picture ({' '.join(PICTURES)}), .wav, .npy or .npz"
     )
 
 
+@contextlib.contextmanager
+def reading(what: str, expected: str) -> Iterator[None]:
+    """Makes one kind of error of what the readers of files raise."""
+    try:
+        yield
+    except (OSError, ValueError, EOFError, RuntimeError, wave.Error, zipfile.BadZipFile, zlib.error) as e:
+        why = (e.strerror if isinstance(e, OSError) else None) or str(e)
+        if "pickle" in why:  # NumPy's advice for what is no array: to run it
+            why = "no array of numbers"
+        raise TealightError(f"{what}: {why}, expected {expected}") from e
+
+
+def open_archive(file: File | pathlib.Path) -> np.lib.npyio.NpzFile:
+    """Opens an .npz; raises what reading() knows."""
+    found = np.load(file, allow_pickle=False)
+    if not isinstance(found, np.lib.npyio.NpzFile):
+        raise ValueError("a single array")
+    return found
+
+
 def _arrays(file: File, known: dict[str, TensorInfo]) -> dict[str, np.ndarray]:
     """Reads an .npz: arrays by input name, or numbered in the inputs' order (arr_0, in_0 …)."""
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {k: archive[k] for k in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as e:
-        raise TealightError(f"input file {_name(file)!r}: {e}, expected an .npz file") from e
+    with reading(f"input file {_name(file)!r}", "an .npz file"), open_archive(file) as archive:
+        arrays = {k: archive[k] for k in archive.files}
     named = {k: v for k, v in arrays.items() if k in known}
     if named:
         return named

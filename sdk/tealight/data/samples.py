@@ -191,7 +191,7 @@ class _Reader:
             return self._folder(path)
         if not path.exists():
             raise TealightError(f"data {str(path)!r}: not found, expected a .npz, a .npy, a folder or module:function")
-        try:
+        with inputs.reading(f"data {str(path)!r}", f"a readable {path.suffix} file"):
             if path.suffix == ".npy":
                 rows = np.load(path, mmap_mode="r", allow_pickle=False)
                 info = self._only(str(path))
@@ -199,14 +199,14 @@ class _Reader:
                                len(rows))  # fmt: skip
             if path.suffix == ".npz":
                 return self._archive(path)
-        except (OSError, ValueError, zipfile.BadZipFile) as e:
-            raise TealightError(f"data {str(path)!r}: {e}, expected a readable {path.suffix} file") from e
         raise TealightError(f"data {str(path)!r}: kind {path.suffix!r}, expected .npz, .npy or a folder")
 
     def _archive(self, path: pathlib.Path) -> Samples:
-        with np.load(path, allow_pickle=False) as archive:
+        with inputs.open_archive(path) as archive:
             names = list(archive.files)
-            small = {k: archive[k] for k in ("labels", "boxes", "classes", "sample") if k in names}
+            small: dict[str, np.ndarray] = {
+                k: archive[k] for k in ("labels", "boxes", "classes", "sample") if k in names
+            }
         keys = {k: k for k in self.infos if k in names}
         rest = [k for k in names if k not in small and k not in keys]
         if not keys and len(self.infos) == 1 and len(rest) == 1:
@@ -282,12 +282,10 @@ class _Reader:
         """Returns the labels as a list."""
         if isinstance(labels, (str, os.PathLike)):
             path = pathlib.Path(labels)
-            try:
+            with inputs.reading(f"labels {str(path)!r}", "a .npy or a text file"):
                 if path.suffix == ".npy":
                     return list(np.load(path, allow_pickle=False))
                 lines = path.read_text(encoding="utf-8").split("\n")
-            except (OSError, ValueError) as e:
-                raise TealightError(f"labels {str(path)!r}: {e}, expected a .npy or a text file") from e
             texts = [t.strip() for t in lines if t.strip()]
             index = self._class_of(sorted(set(texts)))
             return [index[t] for t in texts]
@@ -347,7 +345,8 @@ def _rows(path: pathlib.Path, key: str) -> tuple[int, Iterator[np.ndarray]]:
 
     def read() -> Iterator[np.ndarray]:
         size = math.prod(shape[1:]) * dtype.itemsize
-        with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as f:
+        where = inputs.reading(f"data {str(path)!r}", "a readable .npz file")
+        with where, zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as f:
             _header(f)
             for _ in range(shape[0]):
                 yield np.frombuffer(f.read(size), dtype).reshape(shape[1:]).copy()

@@ -17,6 +17,7 @@ from tealight.doctor.checks import CHECKS
 from tealight.doctor.findings import Finding, Level
 from tealight.doctor.load import load_safely
 from tealight.doctor.package import Library, Package, Slice
+from tealight.errors import TealightError
 
 __all__ = ["Finding", "Level", "Report", "examine"]
 
@@ -50,6 +51,9 @@ def examine(
         paths: .apk, .aar, .xcframework, .so and .tea files.
         runtime: The library that bundles are compared with where none of the files has one; it is not examined.
         linux_libraries: Accept libraries of Linux in an Android package: it was made without the NDK, for tests.
+
+    Raises:
+        TealightError: The runtime is none.
     """
     packages = [load_safely(os.fspath(p)) for p in paths]
     _find_runtimes(packages, runtime)
@@ -65,7 +69,11 @@ def _find_runtimes(packages: Sequence[Package], runtime: str | os.PathLike[str] 
     """Gives each package the runtimes of its bundles: its own ones first."""
     given = [r for p in packages for r in _runtimes(p)]
     if not given and runtime is not None:
-        given = _runtimes(load_safely(os.fspath(runtime)))
+        loaded = load_safely(os.fspath(runtime))
+        given = _runtimes(loaded)
+        if not given:
+            texts = [f.text for f in loaded.contents if f.level is Level.ERROR]
+            raise TealightError(f"runtime {texts[0] if texts else f'{loaded.name}: no build info, expected a runtime'}")
     for p in packages:
         p.runtimes = _runtimes(p) or given
 

@@ -36,6 +36,19 @@ def native_file(name: str) -> pathlib.Path:
     )
 
 
+def library() -> pathlib.Path:
+    """Returns the runtime's library."""
+    return native_file({"darwin": "libtealight.dylib", "win32": "tealight.dll"}.get(sys.platform, "libtealight.so"))
+
+
+def is_built() -> bool:
+    """Returns whether there is a library."""
+    try:
+        return library().is_file()
+    except TealightError:
+        return False
+
+
 @functools.cache
 def load() -> tuple[Any, Any]:
     """Returns (ffi, lib)."""
@@ -45,8 +58,7 @@ def load() -> tuple[Any, Any]:
     begin, end = text.index("/* cdef-begin */"), text.index("/* cdef-end */")
     ffi = cffi.FFI()
     ffi.cdef(text[begin:end].replace("TL_API ", ""))
-    suffix = {"darwin": "libtealight.dylib", "win32": "tealight.dll"}.get(sys.platform, "libtealight.so")
-    return ffi, ffi.dlopen(str(native_file(suffix)))
+    return ffi, ffi.dlopen(str(library()))
 
 
 def preload() -> None:

@@ -122,6 +122,9 @@ def _readable(path: str | os.PathLike[str]) -> str:
 
 def _open(path: str | bytes, threads: int, isa: str, device: str, engine: str, options: dict[str, Any]) -> Any:
     if engine == "reference":
+        if device != "host" or isa != "auto":
+            taken = f"device {device!r}" if device != "host" else f"isa {isa!r}"
+            raise TealightError(f"engine 'reference' with {taken}: NumPy on the host, expected neither with it")
         from tealight.emulator.reference import ReferenceSession
 
         return ReferenceSession(path, **options)

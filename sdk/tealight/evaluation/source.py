@@ -111,8 +111,11 @@ def _reference(model: Any) -> _Opened:
     from onnx import helper
     from onnx.reference import ReferenceEvaluator
 
-    opset = ReferenceEvaluator(model).opsets.get("", 0)
-    evaluator = ReferenceEvaluator(model, new_ops=_corrections(opset))
+    try:
+        opset = ReferenceEvaluator(model).opsets.get("", 0)
+        evaluator = ReferenceEvaluator(model, new_ops=_corrections(opset))
+    except Exception as e:  # of protobuf, of onnx: they share no base class
+        raise _refused("onnx.reference", e) from e
     inputs = []
     for name, kind in zip(evaluator.input_names, evaluator.input_types, strict=True):
         tensor = kind.tensor_type

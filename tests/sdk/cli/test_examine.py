@@ -84,7 +84,7 @@ def test_report(folder, capsys, native):
         assert f"<h2>{title}" in page
 
 
-@pytest.mark.parametrize(("content", "message"), [("nonsense", "Expecting value"), ("[1]", "no 'rows'")])
+@pytest.mark.parametrize(("content", "message"), [("nonsense", "no JSON"), ("[1]", "no 'rows'")])
 def test_report_refuses_other_accuracy(folder, capsys, content, message):
     (folder / "bad.json").write_text(content)
     assert cli.main(["report", str(folder / "q.tea"), "--accuracy", str(folder / "bad.json")]) == 1

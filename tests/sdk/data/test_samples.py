@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import tracemalloc
 
 import numpy as np
@@ -104,6 +105,15 @@ def test_large_archives_are_read_row_by_row(tmp_path):
     assert peak < 4e6  # 60 MB in all
 
 
+def damaged(path: pathlib.Path) -> pathlib.Path:
+    """Writes an archive with one wrong byte among its numbers."""
+    np.savez(path, x=ROWS)
+    data = bytearray(path.read_bytes())
+    data[data.index(ROWS.tobytes()) + 5] ^= 1
+    path.write_bytes(data)
+    return path
+
+
 @pytest.mark.parametrize(
     ("make", "text"),
     [
@@ -115,6 +125,13 @@ def test_large_archives_are_read_row_by_row(tmp_path):
         (lambda p: "os:nothing_like_this", "expected module:function that can be imported"),
         (lambda p: "time:time", "data 'time': gave float, expected an iterable of samples"),
         (lambda p: (p / "a.npz").write_bytes(b"PK") and p / "a.npz", "expected a readable .npz file"),
+        (lambda p: (p / "a.npy").write_bytes(b"") or p / "a.npy", "expected a readable .npy file"),
+        (lambda p: (p / "a.npy").write_bytes(b"noise") and p / "a.npy", "no array of numbers, expected"),
+        (
+            lambda p: np.save(p / "a.npy", ROWS) or (p / "a.npy").rename(p / "a.npz"),
+            "a single array, expected a readable .npz",
+        ),
+        (lambda p: damaged(p / "a.npz"), "expected a readable .npz file"),
     ],
 )
 def test_broken_sources_give_clear_errors(tmp_path, make, text):

@@ -40,7 +40,7 @@ def test_every_engine_is_a_row(model, tmp_path):
         assert (r.median_ns is None) == (r.contender.engine == "reference")
     assert seen[-1] == ("evaluate", 100, 100)
     rows = got.to_json()["rows"]
-    assert rows[1]["model"] == "00-m.tea" and rows[4]["model"] == "m.tea" and rows[1]["file_bytes"] > 0
+    assert rows[1]["model"] == "m.tea" and rows[4]["model"] == "m.tea" and rows[1]["file_bytes"] > 0
 
 
 def test_source_model_judges_without_labels(model, tmp_path):
@@ -73,7 +73,7 @@ def test_errors_name_sample_and_model(model):
         ({"models": [model, model]}, "2 source models, expected at most one"),
         ({"limit": 0}, "limit 0: expected a number of samples, at least 1"),
         ({"recipes": ["float33"]}, "recipe 'float33': unknown"),
-        ({"recipes": ["float32"], "engines": ["sse9"]}, "00-m.tea on sse9: "),
+        ({"recipes": ["float32"], "engines": ["sse9"]}, "m.tea on sse9: "),
     ):
         with pytest.raises(TealightError, match=text):
             tealight.evaluate(**{"models": model, "data": list(x), "labels": y, **wrong})

@@ -47,6 +47,13 @@ def test_old_ops_are_judged_alike_with_and_without_onnx_runtime(opset, tmp_path,
     assert np.allclose(SourceSession(path).run({"x": x})["y"], wanted, atol=1e-6)
 
 
+def test_damaged_models_are_named_without_onnx_runtime(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    with pytest.raises(TealightError, match=r"source model: onnx\.reference says"):
+        SourceSession(tmp_path / "bad.onnx")
+
+
 def test_wrong_models_and_inputs_are_named(model, tmp_path):
     with pytest.raises(TealightError, match=r"expected an \.onnx"):
         SourceSession(tmp_path / "none.onnx")
