@@ -94,7 +94,7 @@ def test_boxes_are_those_of_the_kernel(changes: dict[str, Any], is_quantized: bo
 def test_options_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
     data = model(OPTIONS, 6, 5, False)
     graph = reader.parse(data, "x")
-    graph.operators[0].options.update(changes)
+    graph.graphs[0].operators[0].options.update(changes)
     with pytest.raises(UnsupportedOpError, match="expected"):
         Importer(graph).run({}, [])
 

@@ -12,7 +12,7 @@ from flatbuffers import flexbuffers
 
 from tealight.frontends.tflite import schema
 
-_TYPE_NUMBERS = {name: number for number, name in schema.TYPES.items() if name}
+_TYPE_NUMBERS = {name: number for number, name in (schema.TYPES | schema.TYPE_NAMES).items() if name}
 _OPERATOR_NUMBERS = {name: number for number, name in schema.OPERATORS.items()}
 _WRITERS = {
     "bool": "Bool", "int8": "Int8", "uint8": "Uint8", "int32": "Int32", "uint32": "Uint32", "int64": "Int64",
@@ -119,12 +119,21 @@ class ModelBuilder:
             table |= {"builtin_options_type": kind, "builtin_options": options}
         self.operators.append(table)
 
-    def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
-        """Returns the file's bytes."""
-        graph = {"tensors": self.tensors, "inputs": inputs, "outputs": outputs, "operators": self.operators}
+    def another(self) -> ModelBuilder:
+        """Returns the builder of another graph of the same file."""
+        other = ModelBuilder()
+        other._buffers, other._codes = self._buffers, self._codes
+        return other
+
+    def graph(self, inputs: Sequence[int], outputs: Sequence[int]) -> dict[str, Any]:
+        """Returns the table of the graph."""
+        return {"tensors": self.tensors, "inputs": inputs, "outputs": outputs, "operators": self.operators}
+
+    def finish(self, inputs: Sequence[int], outputs: Sequence[int], *others: dict[str, Any]) -> bytes:
+        """Returns the file's bytes; others: tables of the graphs behind the main one."""
         root = {
-            "version": 3, "operator_codes": self._codes, "subgraphs": [graph], "description": "test",
-            "buffers": self._buffers, **self.root,
+            "version": 3, "operator_codes": self._codes, "subgraphs": [self.graph(inputs, outputs), *others],
+            "description": "test", "buffers": self._buffers, **self.root,
         }  # fmt: skip
         b = flatbuffers.Builder(1024)
         b.Finish(encode(b, "Model", root), file_identifier=schema.IDENTIFIER)

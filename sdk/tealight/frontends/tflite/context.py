@@ -9,18 +9,21 @@ only move elements take stored() and work on the integers when operand and resul
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tealight.frontends import folding
 from tealight.frontends.problems import RefusedError
-from tealight.frontends.tflite.reader import Operator, Tensor
+from tealight.frontends.tflite.reader import Operator
 from tealight.frontends.tflite.schema import ACTIVATIONS, PADDINGS
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import DType, QuantParams
 from tealight.ops._window import auto_pads
+
+if TYPE_CHECKING:
+    from tealight.frontends.tflite.scope import Scope
 
 _COMPUTED_IN_FLOAT32 = (DType.FLOAT16, DType.BFLOAT16, DType.FLOAT64)
 
@@ -92,7 +95,9 @@ class OperatorContext:
     """One operator being converted.
 
     Attributes:
+        scope: The graph that it is part of.
         emitter: To add nodes with.
+        operator: As it was read.
         op: Its name in the file.
         name: For messages, and of the nodes it becomes.
         options: Its options by name.
@@ -100,29 +105,28 @@ class OperatorContext:
         results: The tensors that it makes.
     """
 
-    def __init__(
-        self, emitter: Emitter, operator: Operator, tensors: Sequence[Tensor], values: Mapping[int, Value]
-    ) -> None:
-        self.emitter = emitter
+    def __init__(self, scope: Scope, operator: Operator) -> None:
+        tensors = scope.source.tensors
+        self.scope = scope
+        self.emitter = scope.emitter
+        self.operator = operator
         self.op = operator.op
         self.name = operator.name
         self.options = operator.options
         self.operands = [None if i < 0 else tensors[i] for i in operator.inputs]
         self.results = [tensors[i] for i in operator.outputs]
-        self._values = [None if i < 0 else values[i] for i in operator.inputs]
 
     # ---- the operator ----
 
     def has(self, i: int) -> bool:
         """Whether operand i is given."""
-        return i < len(self._values) and self._values[i] is not None
+        return i < len(self.operands) and self.operands[i] is not None
 
     def stored(self, i: int) -> Value:
         """Returns operand i as it is: integers where it is quantized."""
-        value = self._values[i] if i < len(self._values) else None
-        if value is None:
+        if not self.has(i):
             raise RefusedError(f"operand {i} is missing, expected a tensor")
-        return value
+        return self.scope.value(self.operator.inputs[i])
 
     def real(self, i: int) -> Value:
         """Returns what operand i stands for: float32, or plain integers."""
@@ -161,6 +165,12 @@ class OperatorContext:
                 raise RefusedError(f"{what} (operand {i}) is computed at run time, expected a constant")
             known = np.array(ints, np.int64).reshape(elements.shape)
         return known
+
+    def is_known(self, i: int) -> bool:
+        """Whether the elements of operand i are known while importing."""
+        value = self.stored(i)
+        known = None if value.is_const else self.emitter.knowledge.get(value)
+        return value.is_const or (known is not None and folding.as_ints(known) is not None)
 
     def ints(self, i: int, what: str) -> list[int]:
         """Returns operand i as a list of ints."""

@@ -11,6 +11,7 @@ from tealight.frontends.problems import RefusedError
 from tealight.frontends.tflite.context import OperatorContext, same_params
 from tealight.frontends.tflite.registry import converts
 from tealight.ir.graph import Value
+from tealight.ir.types import DType
 
 _END = 2**31 - 1
 #: Elements of a dim that is mirrored by a list of indices.
@@ -117,9 +118,21 @@ def _split(c: OperatorContext, x: Value, axis: int, sizes: list[int]) -> list[Va
 @converts("SLICE")
 def slice_(c: OperatorContext) -> Value:
     """From operand 1, as many elements as operand 2 says (-1: the rest)."""
-    x, begin, size = c.moved(), c.ints(1, "begin"), c.ints(2, "size")
+    x = c.moved()
+    if not (c.is_known(1) and c.is_known(2)):
+        return _sliced_by_values(c, x)
+    begin, size = c.ints(1, "begin"), c.ints(2, "size")
     ends = [_END if s < 0 else b + s for b, s in zip(begin, size, strict=True)]
     return _sliced(c, x, begin, ends, [1] * len(begin))
+
+
+def _sliced_by_values(c: OperatorContext, x: Value) -> Value:
+    """Returns x from begins that are computed, as many elements as are computed."""
+    begin, size = (c.cast(c.stored(i), DType.INT64) for i in (1, 2))
+    is_rest = c.binary("less", size, c.int64s([0]))
+    end = c.add("where", [is_rest, c.int64s([_END]), c.binary("add", begin, size)])
+    rank = len(x.shape)
+    return c.add("slice", [x, begin, end, c.int64s(range(rank)), c.int64s([1] * rank)])
 
 
 def _sliced(c: OperatorContext, x: Value, starts: list[int], ends: list[int], steps: list[int]) -> Value:

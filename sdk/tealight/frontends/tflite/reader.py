@@ -67,26 +67,37 @@ class Operator:
 
 
 @dataclasses.dataclass
-class Model:
-    """The main graph of a file.
+class Subgraph:
+    """One graph of a file.
 
     Attributes:
-        name: Of the file, for messages.
         tensors: By index.
         inputs: Indices of tensors.
         outputs: Indices of tensors.
         operators: In execution order.
     """
 
-    name: str
     tensors: list[Tensor]
     inputs: list[int]
     outputs: list[int]
     operators: list[Operator]
 
 
+@dataclasses.dataclass
+class Model:
+    """What a file holds.
+
+    Attributes:
+        name: Of the file, for messages.
+        graphs: The main one first; the others are bodies of operators, or other entry points.
+    """
+
+    name: str
+    graphs: list[Subgraph]
+
+
 def read_model(path: str | os.PathLike[str]) -> Model:
-    """Returns the main graph of a .tflite file.
+    """Returns the graphs of a .tflite file.
 
     Raises:
         ImportModelError: The file is missing, is no .tflite model, or is damaged.
@@ -103,22 +114,23 @@ def read_model(path: str | os.PathLike[str]) -> Model:
 
 
 def parse(data: bytes, name: str) -> Model:
-    """Returns the main graph of the bytes of a .tflite file; raises ImportModelError when they are damaged."""
+    """Returns the graphs of the bytes of a .tflite file; raises ImportModelError when they are damaged."""
     root = Flatbuffer(data).model()
     if root["version"] != _VERSION:
         raise ImportModelError(f"schema version {root['version']}, expected {_VERSION}")
     if not root["subgraphs"]:
         raise ImportModelError("no graph, expected at least one; it is damaged")
-    graph = root["subgraphs"][0]
-    tensors = [_tensor(t, root["buffers"], data) for t in graph["tensors"]]
+    return Model(name, [_graph(g, root, data) for g in root["subgraphs"]])
+
+
+def _graph(table: dict[str, Any], root: dict[str, Any], data: bytes) -> Subgraph:
+    tensors = [_tensor(t, root["buffers"], data) for t in table["tensors"]]
     count = len(tensors)
-    operators = [_operator(o, root["operator_codes"], tensors) for o in graph["operators"]]
-    return Model(
-        name,
+    return Subgraph(
         tensors,
-        _indices(graph["inputs"], count, "graph inputs", optional=False),
-        _indices(graph["outputs"], count, "graph outputs", optional=False),
-        operators,
+        _indices(table["inputs"], count, "graph inputs", optional=False),
+        _indices(table["outputs"], count, "graph outputs", optional=False),
+        [_operator(o, root["operator_codes"], tensors) for o in table["operators"]],
     )
 
 

@@ -69,16 +69,33 @@ _TABLES = {
     "OneHot": "axis:int32",
     "LocalResponseNormalization": "radius:int32 bias:float32 alpha:float32 beta:float32",
     "SequenceLstm": "activation:int8 cell_clip:float32 proj_clip:float32 time_major:bool",
+    "BidirectionalLstm": (
+        "activation:int8 cell_clip:float32 proj_clip:float32 merge_outputs:bool time_major:bool=1"
+    ),
+    "SequenceRnn": "time_major:bool activation:int8",
+    "BidirectionalRnn": "time_major:bool activation:int8 merge_outputs:bool",
+    "Svdf": "rank:int32 activation:int8",
+    "Lstm": "activation:int8 cell_clip:float32 proj_clip:float32 kernel_type:int8",
+    "If": "then_subgraph:int32 else_subgraph:int32",
+    "While": "cond_subgraph:int32 body_subgraph:int32",
+    "Call": "subgraph:uint32",
+    "CallOnce": "init_subgraph:int32",
+    "VarHandle": "container:string shared_name:string",
+    "ReverseSequence": "seq_dim:int32 batch_dim:int32",
+    "Bucketize": "boundaries:[float32]",
+    "Unique": "index_type:int8=2",
 }  # fmt: skip
 
 #: Kind of the union of options -> its table; kinds that are not here have no fields that are read.
 OPTIONS = {
-    1: "Conv2D", 2: "DepthwiseConv2D", 5: "Pool2D", 8: "FullyConnected", 9: "Softmax", 10: "Concatenation",
-    11: "Activated", 12: "Activated", 13: "LocalResponseNormalization", 15: "ResizeBilinear", 17: "Reshape",
-    19: "Block", 21: "Activated", 23: "Gather", 27: "Reducer", 28: "Activated", 29: "Activated", 30: "Squeeze",
-    32: "StridedSlice", 35: "Split", 37: "Cast", 40: "ArgReduce", 49: "TransposeConv", 55: "Shape", 57: "ArgReduce",
-    59: "Pack", 61: "OneHot", 64: "Unpack", 71: "SequenceLstm", 74: "ResizeNearest", 75: "LeakyRelu",
-    77: "MirrorPad", 79: "Split", 94: "Block", 101: "BatchMatMul", 102: "CumSum", 116: "Gelu",
+    1: "Conv2D", 2: "DepthwiseConv2D", 5: "Pool2D", 6: "Svdf", 7: "Activated", 8: "FullyConnected", 9: "Softmax",
+    10: "Concatenation", 11: "Activated", 12: "Activated", 13: "LocalResponseNormalization", 14: "Lstm",
+    15: "ResizeBilinear", 16: "Call", 17: "Reshape", 19: "Block", 21: "Activated", 23: "Gather", 27: "Reducer",
+    28: "Activated", 29: "Activated", 30: "Squeeze", 31: "SequenceRnn", 32: "StridedSlice", 35: "Split", 37: "Cast",
+    40: "ArgReduce", 49: "TransposeConv", 55: "Shape", 57: "ArgReduce", 59: "Pack", 61: "OneHot", 64: "Unpack",
+    69: "BidirectionalLstm", 70: "BidirectionalRnn", 71: "SequenceLstm", 74: "ResizeNearest", 75: "LeakyRelu",
+    77: "MirrorPad", 79: "Split", 80: "Unique", 87: "ReverseSequence", 92: "If", 93: "While", 94: "Block",
+    101: "BatchMatMul", 102: "CumSum", 103: "CallOnce", 111: "VarHandle", 115: "Bucketize", 116: "Gelu",
 }  # fmt: skip
 
 #: Number of an operator -> its name. Those that are missing here are named by their number in messages.
@@ -99,7 +116,16 @@ OPERATORS = dict(enumerate(
     "HASHTABLE_FIND HASHTABLE_IMPORT HASHTABLE_SIZE REDUCE_ALL CONV_3D_TRANSPOSE VAR_HANDLE READ_VARIABLE "
     "ASSIGN_VARIABLE BROADCAST_ARGS RANDOM_STANDARD_NORMAL BUCKETIZE RANDOM_UNIFORM MULTINOMIAL GELU "
     "DYNAMIC_UPDATE_SLICE RELU_0_TO_1 UNSORTED_SEGMENT_PROD UNSORTED_SEGMENT_MAX UNSORTED_SEGMENT_SUM ATAN2 "
-    "UNSORTED_SEGMENT_MIN SIGN BITCAST BITWISE_XOR RIGHT_SHIFT".split()
+    "UNSORTED_SEGMENT_MIN SIGN BITCAST BITWISE_XOR RIGHT_SHIFT STABLEHLO_LOGISTIC STABLEHLO_ADD STABLEHLO_DIVIDE "
+    "STABLEHLO_MULTIPLY STABLEHLO_MAXIMUM STABLEHLO_RESHAPE STABLEHLO_CLAMP STABLEHLO_CONCATENATE "
+    "STABLEHLO_BROADCAST_IN_DIM STABLEHLO_CONVOLUTION STABLEHLO_SLICE STABLEHLO_CUSTOM_CALL STABLEHLO_REDUCE "
+    "STABLEHLO_ABS STABLEHLO_AND STABLEHLO_COSINE STABLEHLO_EXPONENTIAL STABLEHLO_FLOOR STABLEHLO_LOG "
+    "STABLEHLO_MINIMUM STABLEHLO_NEGATE STABLEHLO_OR STABLEHLO_POWER STABLEHLO_REMAINDER STABLEHLO_RSQRT "
+    "STABLEHLO_SELECT STABLEHLO_SUBTRACT STABLEHLO_TANH STABLEHLO_SCATTER STABLEHLO_COMPARE STABLEHLO_CONVERT "
+    "STABLEHLO_DYNAMIC_SLICE STABLEHLO_DYNAMIC_UPDATE_SLICE STABLEHLO_PAD STABLEHLO_IOTA STABLEHLO_DOT_GENERAL "
+    "STABLEHLO_REDUCE_WINDOW STABLEHLO_SORT STABLEHLO_WHILE STABLEHLO_GATHER STABLEHLO_TRANSPOSE DILATE "
+    "STABLEHLO_RNG_BIT_GENERATOR REDUCE_WINDOW STABLEHLO_COMPOSITE STABLEHLO_SHIFT_LEFT STABLEHLO_CBRT "
+    "STABLEHLO_CASE".split()
 ))  # fmt: skip
 
 #: Number of an element type -> its NumPy name; None where there is no such type here.
