@@ -80,6 +80,8 @@ class NativeSession:
         self._output_slots = [_Slot(ffi, i, info) for i, info in enumerate(self.outputs)]
         self._result = ffi.new("tl_tensor*")
         self._slot_of = {s.info.name: s for s in self._input_slots}
+        self._keeps = keep_intermediates
+        self._bound: dict[_Slot, np.ndarray] = {}  # what tensor() reads after a run: the runtime holds no copies of it
 
     def _open(self, bundle: str | os.PathLike[str] | bytes) -> None:
         ffi, lib = self._ffi, self._lib
@@ -134,19 +136,19 @@ class NativeSession:
         slots = self._slot_of
         if len(inputs) != len(slots):
             check_names(inputs, self.inputs)
-        held = []  # contiguous copies stay alive for the run
+        bound = self._bound if self._keeps else {}  # contiguous copies stay alive for the run
         for name, value in inputs.items():
             slot = slots.get(name)
             if slot is None:
                 check_names(inputs, self.inputs)
                 raise AssertionError
-            held.append(slot.fill_input(value))
+            bound[slot] = slot.fill_input(value)
             if lib.tl_session_set_input(session, slot.index, slot.tensor, error):
                 _ffi.raise_error(self._ffi, error, f"input {name!r}: ")
         results = {}
         for slot in self._output_slots:
             if slot.fixed is not None:
-                results[slot.name] = array = np.empty(slot.fixed, slot.dtype)
+                results[slot.name] = bound[slot] = array = np.empty(slot.fixed, slot.dtype)
                 slot.point_to(array)
                 if lib.tl_session_set_output(session, slot.index, slot.tensor, error):
                     _ffi.raise_error(self._ffi, error, f"output {slot.name!r}: ")

@@ -44,3 +44,21 @@ def test_closed_session_refuses_to_run(session):
     session.close()
     with pytest.raises(RuntimeFailure, match="closed"):
         session.run({session.inputs[0].name: np.zeros((2, 3), np.float32)})
+
+
+def test_kept_tensors_outlive_the_arrays_of_the_run(native):
+    from tealight.bundle.reader import read_bundle
+    from tealight.emulator.native import NativeSession
+
+    b = Build()
+    b.graph.outputs = [b.unary("neg", b.unary("abs", b.input(2, 3)))]
+    data = writer.to_bytes(emit(b.graph).bundle)
+    program = read_bundle(data).programs[0]
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    keeping = NativeSession(data, keep_intermediates=True)
+    keeping.run({keeping.inputs[0].name: x.copy()})
+    others = [np.full((2, 3), 7, np.float32) for _ in range(64)]  # take the memory of what nothing holds any more
+    np.testing.assert_array_equal(keeping.tensor(program.inputs[0]), x)
+    np.testing.assert_array_equal(keeping.tensor(program.outputs[0]), -x)
+    assert len(others) == 64
+    keeping.close()
