@@ -83,6 +83,8 @@ UNKNOWN = Unknown()
 
 #: Elements (int, str = the symbol of a dim, UNKNOWN) of an integer scalar or vector.
 Known = np.ndarray
+#: Stands for an operand that is absent.
+_ABSENT: Known = np.empty(0, object)
 
 
 class Knowledge:
@@ -107,6 +109,23 @@ class Knowledge:
         if known.ndim <= 1 and known.size <= _MAX_KNOWN:
             self._table[value] = known
 
+    def learn(self, value: Value, known: Known) -> np.ndarray | None:
+        """Records what is known of a result, and returns its elements where all are known.
+
+        Numbers that its dtype cannot hold wrap around at run time, as a dim may do in 8 or 16 bits: they are forgotten.
+        """
+        dtype = value.dtype.numpy
+        if dtype.kind not in "iu" or dtype.itemsize < 4:
+            return None
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        if any(isinstance(v, int) and not low <= v <= high for v in known.flat):
+            return None
+        ints = as_ints(known)
+        if ints is None:
+            self.put(value, known)
+            return None
+        return np.array(ints, dtype).reshape(known.shape)
+
     def propagate(self, op: str, inputs: Sequence[Value | None], attrs: dict[str, Any]) -> Known | None:
         """Returns what is known of the result of an op, or None."""
         rule = _RULES.get(op)
@@ -120,7 +139,7 @@ class Knowledge:
         if any(v is not None and k is None for v, k in zip(inputs, known, strict=True)):
             return None
         try:
-            return rule([k for k in known if k is not None], attrs)
+            return rule([_ABSENT if k is None else k for k in known], attrs)
         except (ValueError, IndexError, TypeError):
             return None
 
@@ -161,7 +180,7 @@ def _concat(k: list[Known], attrs: dict[str, Any]) -> Known:
 
 def _slice(k: list[Known], attrs: dict[str, Any]) -> Known:
     start, end = _ints(k[1])[0], _ints(k[2])[0]
-    step = _ints(k[4])[0] if len(k) > 4 else 1
+    step = _ints(k[4])[0] if len(k) > 4 and k[4].size else 1
     return k[0][slice(start, None if step < 0 and end < -len(k[0]) else end, step)]
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tealight.frontends import folding
 from tealight.ir.graph import Graph, Value
@@ -42,3 +43,37 @@ def test_elements_of_a_shape_are_known_with_an_open_batch() -> None:
     known = knowledge.propagate("gather", [open_shape, index], {"axis": 0})
     assert known is not None and known.tolist() == ["n", 7]
     assert folding.as_ints(known) is None
+
+
+def open_vector(*items: object, dtype: DType = DType.INT64) -> tuple[folding.Knowledge, Value]:
+    knowledge, g = folding.Knowledge(), Graph("g")
+    value = g.add_input("v", TensorType(dtype, (len(items),)))
+    knowledge.put(value, folding.objects(list(items), (len(items),)))
+    return knowledge, value
+
+
+def test_a_slice_without_axes_keeps_its_steps() -> None:
+    knowledge, shape = open_vector("n", 3, 4, 5)
+    start, end, step = constants(np.array([1]), np.array([4]), np.array([2]))
+    known = knowledge.propagate("slice", [shape, start, end, None, step], {})
+    assert known is not None and known.tolist() == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor"), [(DType.INT64, 1 << 62), (DType.INT32, 1 << 30), (DType.UINT8, 1), (DType.INT16, 1)]
+)
+def test_what_may_wrap_around_at_run_time_is_forgotten(dtype: DType, factor: int) -> None:
+    knowledge, shape = open_vector("n", 7, dtype=dtype)
+    (times,) = constants(np.array(factor, dtype.numpy))
+    known = knowledge.propagate("binary", [shape, times], {"kind": "mul"})
+    assert known is not None
+    result = Graph("g").add_input("y", TensorType(dtype, (2,)))
+    assert knowledge.learn(result, known) is None and knowledge.get(result) is None
+
+
+def test_a_result_that_is_known_whole_becomes_its_elements() -> None:
+    knowledge, shape = open_vector("n", 7)
+    (index,) = constants(np.array([1]))
+    known = knowledge.propagate("gather", [shape, index], {"axis": 0})
+    array = knowledge.learn(Graph("g").add_input("y", TensorType(DType.INT32, (1,))), known)
+    assert array is not None and array.dtype == np.int32 and array.tolist() == [7]

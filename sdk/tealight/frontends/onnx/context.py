@@ -217,12 +217,10 @@ class NodeContext:
             return [self.dequantized(moved)]
         known = self.scope.knowledge.propagate(op, inputs, attrs)
         values = self.graph.add(op, inputs, attrs, name=self.name, outputs=outputs, subgraphs=subgraphs)
-        if known is not None and values[0].dtype.numpy.kind in "iu":
-            ints = folding.as_ints(known)
-            if ints is not None:
-                self.graph.nodes.pop()
-                return [self.constant(np.array(ints, values[0].dtype.numpy).reshape(known.shape))]
-            self.scope.knowledge.put(values[0], known)
+        array = None if known is None else self.scope.knowledge.learn(values[0], known)
+        if array is not None:
+            self.graph.nodes.pop()
+            return [self.constant(array)]
         return values
 
     def dequantized(self, held: DequantizedConstant, name: str = "") -> Value:

@@ -143,7 +143,7 @@ def softmax_v1(c: NodeContext) -> Value:
     axis = c.integer("axis", 1) % max(len(x.shape), 1)
     attrs = {"is_log": c.op == "LogSoftmax"}
     many = [i for i in range(axis, len(x.shape)) if x.shape[i] != 1]
-    if len(many) <= 1:
+    if len(many) <= 1 or 0 in x.shape:
         return c.add("softmax", [x], {"axis": many[0] if many else axis, **attrs})
     flat = c.reshape(x, [*c.dims(x)[:axis], -1])
     return c.reshape(c.add("softmax", [flat], {"axis": axis, **attrs}), c.dims(x))

@@ -51,13 +51,10 @@ class Emitter:
             return [self.graph.constant(a, f"{name}.const") for a in folded[:outputs]]
         known = self.knowledge.propagate(op, inputs, attrs)
         values = self.graph.add(op, inputs, attrs, name=name, outputs=outputs)
-        if known is not None and values[0].dtype.numpy.kind in "iu":
-            ints = folding.as_ints(known)
-            if ints is not None:
-                self.graph.nodes.pop()
-                array = np.array(ints, values[0].dtype.numpy).reshape(known.shape)
-                return [self.graph.constant(array, f"{name}.const")]
-            self.knowledge.put(values[0], known)
+        array = None if known is None else self.knowledge.learn(values[0], known)
+        if array is not None:
+            self.graph.nodes.pop()
+            return [self.graph.constant(array, f"{name}.const")]
         return values
 
     def real(self, name: str, value: Value, params: QuantParams | None) -> Value:
