@@ -188,7 +188,7 @@ class GatherNd(OpDef):
         for i, row in enumerate(rows):
             for j in range(count):
                 found[i, j] = row[tuple(where[i, j])]
-        return found.reshape(*batch, *indices.shape[batch_dims:-1], *x.shape[batch_dims + depth :])
+        return found.reshape((*batch, *indices.shape[batch_dims:-1], *x.shape[batch_dims + depth :]))
 
     def cases(self) -> list[Case]:
         """Whole positions, slices, batches, no position at all, other element sizes."""
@@ -206,6 +206,7 @@ class GatherNd(OpDef):
             Case([(2, 3, 5, 7), indices(np.int64, [5, 7], 2, 3, 6)], {"batch_dims": 2}, **_EXACT),
             Case([(2, 3, 5, 7), indices(np.int32, [3], 2)], {"batch_dims": 1}, **_EXACT),
             Case([(5, 7), indices(np.int64, [], 3)], **_EXACT),
+            Case([(5, 7), np.array([3, -2], np.int64)], **_EXACT),
             Case([(5, 7), np.zeros((0, 1), np.int64)], **_EXACT),
             Case([(0, 3), np.zeros((0, 2), np.int64)], **_EXACT),
             Case([rng.integers(0, 9, (4, 6)).astype(np.int8), indices(np.int64, [4, 6], 9)], **_EXACT),
