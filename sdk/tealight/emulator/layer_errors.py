@@ -130,22 +130,21 @@ def layer_errors(
         alone = {row.index: layers.alone(row.index, stack, session) for row in layers.rows}
 
         def floats(sample: Mapping[str, Any]) -> dict[str, np.ndarray]:
-            held = float_session.run(sample)  # tensor() of an output reads the caller's array
+            outputs = float_session.run(sample)
             values = {n: np.asarray(float_session.tensor(t), np.float32) for n, t in layers.float_tensors.items()}
-            return {**values, **held, **{k: np.asarray(v) for k, v in sample.items()}}
+            return {**values, **outputs, **{k: np.asarray(v) for k, v in sample.items()}}
 
         gains = _gains(layers, alone, _head(samples, floats))
         for i, sample in enumerate(samples):
             if progress is not None:
                 progress("compare", i, len(samples))
             values = floats(sample)
-            held = whole.run(layers.fed(values))
+            whole.run(layers.fed(values))
             values = scaled(values, gains)
             for row in layers.rows:
                 array = whole.tensor(row.tensor)
                 row.add(values[row.match], layers.real(row.tensor, array), array)
                 row.add_alone(values[row.match], layers.run_alone(row.index, alone[row.index], row.tensor, values))
-            del held  # the outputs, which tensor() reads
     return [row.result(layers.program, row.match in gains) for row in layers.rows]
 
 
