@@ -46,7 +46,7 @@ class Evaluation:
                 "model": c.name, "recipe": c.recipe, "engine": c.engine, "file_bytes": c.file_bytes,
                 "median_ns": r.median_ns, "samples": r.samples, "figures": r.figures, "drop": self.drop(r),
             })  # fmt: skip
-        return {"data": self.data, "samples": self.samples, "rows": rows}
+        return {"data": self.data, "samples": self.samples, "unit": self.metric.unit, "rows": rows}
 
     def drop(self, result: Result) -> float:
         """Returns how much worse the main figure of a row is than the first row's; negative where it is better."""

@@ -205,7 +205,8 @@ def run(o: argparse.Namespace) -> int:
         if o.random:
             feeds = inputs.fill(session.inputs, feeds)
         parts.check_given(session.inputs, feeds)
-        outputs = session.run(feeds)
+        quiet = o.json or (o.device == "host" and o.engine == "native")  # done before a bar could be seen
+        outputs = parts.with_progress(quiet, lambda _: session.run(feeds), f"run on {o.device}")
     if o.output:
         parts.save_arrays(o.output, outputs)
     described = [results.describe(n, np.asarray(a), bundle.labels.get(n), o.top) for n, a in outputs.items()]
@@ -220,7 +221,8 @@ def inspect(o: argparse.Namespace) -> int:
     from tealight.report import tables
     from tealight.report.html import Extras
 
-    summary = parts.summary(o.bundle, o if o.time or o.html else None)
+    timed = o if o.time or o.html else None
+    summary = parts.with_progress(o.json or timed is None, lambda _: parts.summary(o.bundle, timed), "measure")
     if o.html:
         parts.write_html(o.html, summary, Extras.of(o.bundle))
     if o.json:
@@ -254,6 +256,7 @@ def explain(o: argparse.Namespace) -> int:
     from rich.table import Table
 
     from tealight.report import explain as why
+    from tealight.report.tables import name_text
 
     if o.bundle.lower().endswith((".onnx", ".tflite")):
         return _explain_source(o)
@@ -268,11 +271,13 @@ def explain(o: argparse.Namespace) -> int:
         where = f"instructions whose source node holds {o.node!r}" if o.node else "any instruction"
         console.print(f"nothing to say about {where}", markup=False, highlight=False)
         return 0
-    table = Table("#", "op", "source node", "why")
+    table = Table("#", "op")
+    table.add_column("source node", overflow="ellipsis", no_wrap=True, max_width=40)
+    table.add_column("why")
     before = -1
     for r in reasons:
         again = r.instruction == before
-        known = ("", "", "") if again else (str(r.instruction), r.op, parts.escape(r.name))
+        known = ("", "", "") if again else (str(r.instruction), r.op, parts.escape(name_text(r.name)))
         table.add_row(*known, parts.escape(r.text))
         before = r.instruction
     console.print(table)
@@ -287,6 +292,7 @@ def _explain_source(o: argparse.Namespace) -> int:
 
     from tealight import _build
     from tealight.ir import printer
+    from tealight.report.tables import time_text, titled
 
     if o.node:
         raise TealightError(f"--node: {o.bundle!r} is a source model, expected a bundle (.tea) with it")
@@ -298,12 +304,12 @@ def _explain_source(o: argparse.Namespace) -> int:
         return parts.print_json(
             {"nodes_imported": imported, "passes": rows, "ir": printer.to_text(graph) if o.ir else None}
         )
-    table = Table("pass", "rewrites", "nodes left", "time", title=f"{imported} nodes imported", title_justify="left")
+    table = Table("pass", "rewrites", "nodes left", "time")
     for c in changes:
         if c.rewrites:
-            table.add_row(c.name, str(c.rewrites), str(c.nodes), f"{c.seconds * 1e3:.0f} ms")
+            table.add_row(c.name, str(c.rewrites), str(c.nodes), time_text(c.seconds * 1e9))
     console = parts.console()
-    console.print(table)
+    console.print(titled(f"{imported} nodes imported", table))
     if o.ir:
         console.print(printer.to_text(graph), markup=False, highlight=False, soft_wrap=True)
     return 0

@@ -71,5 +71,7 @@ def _print(bundle: str, result: dict[str, Any]) -> None:
     from tealight.report import bench as measure
     from tealight.report import tables
 
-    rows = [(k.removesuffix("_ns").replace("_", " "), measure.text(k, v)) for k, v in result.items()]
+    rows = [
+        (k.removesuffix("_ns").removesuffix("_bytes").replace("_", " "), measure.text(k, v)) for k, v in result.items()
+    ]
     tables.pairs(parts.console(), os.path.basename(bundle), rows)

@@ -63,4 +63,4 @@ def _print(report: Report) -> None:
         where = f.file if f.part in ("", f.file) else f"{f.file}: {f.part}"
         table.add_row(f"[{style}]{f.level.value}[/]", *map(parts.escape, (f.check, where, f.text)))
     console.print(table)
-    console.print(f"{report.errors} errors, {report.warnings} warnings", highlight=False)
+    console.print(f"errors: {report.errors}, warnings: {report.warnings}", highlight=False)

@@ -10,7 +10,7 @@ from tealight.cli import parts
 from tealight.errors import TealightError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from tealight._evaluate import Evaluation
 
@@ -72,24 +72,20 @@ def run(o: argparse.Namespace) -> int:
     return 0
 
 
-def table(found: Evaluation) -> Table:
+def table(found: Evaluation) -> Group:
     """Returns the table: a row for each model on each engine."""
     from rich.markup import escape
     from rich.table import Table
 
-    from tealight.report.tables import size_text, time_text
+    from tealight.report.tables import drop_text, figure_text, size_text, time_text, titled
 
     points = found.metric.unit == "points"
     names = list(found.results[0].figures)
-    title = f"{found.data}: {found.samples} samples"
-    result = Table("model", "recipe", "engine", "size", "latency", *names, "drop", title=title, title_justify="left")
+    result = Table("model", "recipe", "engine", "size", "latency", *names, "drop")
     for r in found.results:
         c = r.contender
-        figures = [f"{r.figures[n]:.2%}" if points else f"{r.figures[n]:.6g}" for n in names]
-        drop = found.drop(r)
-        text = f"{100 * drop:.2f}" if points else f"{drop:.3g}"
         result.add_row(
             escape(c.name), escape(c.recipe), escape(c.engine), size_text(c.file_bytes), time_text(r.median_ns) or "-",
-            *figures, text,
+            *(figure_text(r.figures[n], points) for n in names), drop_text(found.drop(r), points),
         )  # fmt: skip
-    return result
+    return titled(f"{found.data}, samples: {found.samples}", result)

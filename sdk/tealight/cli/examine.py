@@ -41,7 +41,11 @@ def compare(o: argparse.Namespace) -> int:
     """Compares a bundle with its source model, layer by layer."""
     feeds = parts.feeds(o)
     model = None if o.model == "-" else o.model
-    result = tealight.compare(model, o.bundle, feeds, threads=o.threads, isa=o.isa, device=o.device)
+    result = parts.with_progress(
+        o.json,
+        lambda _: tealight.compare(model, o.bundle, feeds, threads=o.threads, isa=o.isa, device=o.device),
+        "compare",
+    )
     tolerance = o.tolerance if o.tolerance is not None else math.inf if result.quantization else _TOLERANCE
     worst = max((d.relative for d in result.outputs), default=0.0)
     passed = worst <= tolerance and not math.isnan(worst)
@@ -130,10 +134,15 @@ def report(o: argparse.Namespace) -> int:
     accuracy = None if o.accuracy is None else _accuracy(o.accuracy)
     previous = None if o.against is None else find(o.against, o.bundle)
     session = {"threads": o.threads, "isa": o.isa, "device": o.device}
-    errors = [] if o.model is None else quantization_errors(o.model, o.bundle, [parts.feeds(o)], **session)
-    if o.model is not None and not errors:
-        raise TealightError(f"--model: {o.bundle!r} is not quantized, expected a bundle that is; leave it out")
-    summary = parts.summary(o.bundle, None if o.no_time else o)
+    errors: list[LayerError] = []
+    if o.model is not None:
+        feeds = [parts.feeds(o)]
+        errors = parts.with_progress(
+            o.json, lambda _: quantization_errors(o.model, o.bundle, feeds, **session), "what quantization costs"
+        )
+        if not errors:
+            raise TealightError(f"--model: {o.bundle!r} is not quantized, expected a bundle that is; leave it out")
+    summary = parts.with_progress(o.json, lambda _: parts.summary(o.bundle, None if o.no_time else o), "measure")
     parts.write_html(output, summary, Extras.of(o.bundle, errors=errors, previous=previous, accuracy=accuracy))
     if o.json:
         return parts.print_json({"output": output, "bytes": os.path.getsize(output), "errors": len(errors)})

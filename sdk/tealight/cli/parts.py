@@ -79,8 +79,10 @@ def print_json(data: Any) -> int:
     return 0
 
 
-def with_progress(quiet: bool, work: Callable[[Callable[[str, int, int], None] | None], Any]) -> Any:
-    """Runs work with a progress bar on stderr, where somebody may see it."""
+def with_progress(
+    quiet: bool, work: Callable[[Callable[[str, int, int], None] | None], Any], stage: str = "start"
+) -> Any:
+    """Runs work with a progress bar on stderr, where somebody may see it; work that says nothing is one stage."""
     if quiet or not sys.stderr.isatty():
         return work(None)
     from rich.console import Console
@@ -88,7 +90,7 @@ def with_progress(quiet: bool, work: Callable[[Callable[[str, int, int], None] |
 
     columns = (TextColumn("{task.description:32}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("start", total=1)
+        task = bar.add_task(stage, total=None)
         return work(lambda stage, i, n: bar.update(task, description=stage, completed=i, total=n))
 
 

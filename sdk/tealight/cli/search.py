@@ -10,7 +10,7 @@ from tealight.cli import parts
 from tealight.errors import TealightError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from tealight._search import SearchReport
 
@@ -67,19 +67,22 @@ def run(o: argparse.Namespace, output: str, options: dict[str, Any]) -> int:
     return 0
 
 
-def table(report: SearchReport) -> Table:
+def table(report: SearchReport) -> Group:
     """Returns a row for each layer: what was chosen, and why."""
     import math
 
     from rich.table import Table
 
-    from tealight.report.tables import time_text
+    from tealight.report.tables import name_text, time_text, titled
 
     moved = ", ".join(f"{k}: {m.drop:.3g}" for k, m in report.found.tried)
     title = f"{len(report.layers)} layers; drop by layers moved: {moved}"
-    result = Table("layer", "op", "format", "noise", "time", "float32", "why", title=title, title_justify="left")
+    result = Table()
+    result.add_column("layer", overflow="ellipsis", no_wrap=True, min_width=24, max_width=40)
+    for name in ("op", "format", "noise", "time", "float32", "why"):
+        result.add_column(name)
     for row in report.rows():
         noise = f"{10 * math.log10(row['noise']):.1f} dB" if row["noise"] else ""
         times = time_text(row["ns"]), time_text(row["float32_ns"])
-        result.add_row(parts.escape(row["layer"]), row["op"], row["format"], noise, *times, row["why"])
-    return result
+        result.add_row(parts.escape(name_text(row["layer"])), row["op"], row["format"], noise, *times, row["why"])
+    return titled(title, result)

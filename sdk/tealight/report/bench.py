@@ -143,6 +143,8 @@ def text(key: str, value: Any) -> str:
     """Returns one measurement for people."""
     if key.endswith("_ns"):
         return time_text(value)
+    if value is None or isinstance(value, bool):
+        return "not known" if value is None else "yes" if value else "no"
     return size_text(value) if key.endswith("_bytes") else str(value)
 
 

@@ -16,7 +16,7 @@ from tealight.report import graph_picture, html_sections
 from tealight.report.diff import Diff
 from tealight.report.html_sections import FULL_DB, level
 from tealight.report.summary import ProgramSummary, Row, Span, Summary, by_op
-from tealight.report.tables import count_text, image_text, memory_rows, size_text, time_text
+from tealight.report.tables import count_text, db_text, image_text, memory_rows, size_text, time_text
 from tealight.report.weights import WeightHistogram, weight_histograms
 
 _WIDTH, _HEIGHT = 960, 320
@@ -38,10 +38,10 @@ table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th, td { padding: 3px 8px; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child > * { border-bottom: 0; }
 th { background: var(--soft); } .wide th { position: sticky; top: 0; z-index: 1; }
-table.pairs { border: 1px solid var(--line); } table.pairs th { width: 14rem; font-weight: 500; color: var(--note); }
-table.pairs td { overflow-wrap: anywhere; }
+table.pairs { border: 1px solid var(--line); } table.pairs td { overflow-wrap: anywhere; }
+table.pairs th { width: min(14rem, 40%); overflow-wrap: anywhere; font-weight: 500; color: var(--note); }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.name { color: var(--note); max-width: 20rem; overflow: hidden; text-overflow: ellipsis; }
+td.name { color: var(--note); max-width: 20rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 table.steps td { white-space: nowrap; height: 28px; padding: 0 8px; vertical-align: middle; border: 0; }
 table.steps tr:nth-child(even) > td { background-color: color-mix(in srgb, var(--soft) 55%, transparent); }
 table.steps td.g { padding: 0 0 0 4px; } svg.g { display: block; background: none; width: auto; border-radius: 0; }
@@ -49,10 +49,12 @@ td.m { min-width: 7rem; background-repeat: no-repeat; background-position: 0 22p
   background-image: linear-gradient(var(--c), var(--c)); --c: var(--bar); }
 td.good { --c: var(--good); } td.fair { --c: var(--fair); } td.poor { --c: var(--poor); }
 .cards { display: flex; flex-wrap: wrap; gap: .8rem; margin-bottom: 1rem; } .card { background: var(--soft);
-  border-radius: 8px; padding: .6rem 1rem; color: var(--note); font-size: 13px; }
+  border-radius: 8px; padding: .6rem 1rem; color: var(--note); font-size: 13px; overflow-wrap: anywhere; }
 .card b { display: block; font-size: 1.2rem; color: var(--fg); }
 svg { width: 100%; height: auto; background: var(--soft); border-radius: 8px; }
-svg text { fill: var(--note); font-size: 11px; } rect.t { stroke: var(--bg); stroke-width: .5; }
+svg text { fill: var(--note); font-size: 11px; }
+svg text.over { fill: var(--fg); paint-order: stroke; stroke: var(--soft); stroke-width: 3px; }
+rect.t { stroke: var(--bg); stroke-width: .5; }
 rect.bar { fill: var(--bar); } rect.good { fill: var(--good); } rect.fair { fill: var(--fair); }
 rect.poor { fill: var(--poor); } path.rule { stroke: var(--line); stroke-dasharray: 4 4; }
 path.e { stroke: var(--note); stroke-width: 1.5; fill: none; opacity: .6; }
@@ -61,6 +63,7 @@ polyline.whole { fill: none; stroke: var(--whole); stroke-width: 2; }
 figure { margin: 0; background: var(--soft); border-radius: 8px; padding: .6rem; font-size: 12px; }
 figure img { width: 100%; height: 96px; image-rendering: pixelated; border-bottom: 1px solid var(--line); }
 figcaption { overflow-wrap: anywhere; color: var(--note); } figcaption b { color: var(--fg); }
+figcaption span { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
 details { margin: .8rem 0; } summary { cursor: pointer; } p.note { color: var(--note); font-size: 13px; }
 """
 )
@@ -130,7 +133,7 @@ def _cards(summary: Summary, extras: Extras) -> str:
     if times:
         cards.append(("time of all instructions", time_text(sum(times))))
     outputs = {t.partition(": ")[0] for t in first.outputs}
-    cards += [(f"{e.name} against float", f"{e.sqnr_db:.1f} dB") for e in extras.errors if e.name in outputs][-1:]
+    cards += [(f"{e.name} against float", db_text(e.sqnr_db)) for e in extras.errors if e.name in outputs][-1:]
     return "<div class='cards'>" + "".join(f"<div class='card'>{k}<b>{_text(v)}</b></div>" for k, v in cards) + "</div>"
 
 
@@ -220,7 +223,8 @@ def _totals(rows: Sequence[Row]) -> str:
     lines = ["<tr><th></th><th>op</th><th class=n>count</th><th class=n>MACs</th><th class=n>weights</th>"
              "<th class=n>time</th></tr>"]  # fmt: skip
     for t in by_op(rows):
-        numbers = (str(t.count), count_text(t.macs), size_text(t.weight_bytes), time_text(t.min_ns))
+        weights = size_text(t.weight_bytes) if t.weight_bytes else ""
+        numbers = (str(t.count), count_text(t.macs), weights, time_text(t.min_ns))
         swatch = f"<td style='background:{colour(t.op)};width:1rem'></td>"
         lines.append(f"<tr>{swatch}<td>{_text(t.op)}</td>{''.join(f'<td class=n>{n}</td>' for n in numbers)}</tr>")
     return f"<div class=wide><table>{''.join(lines)}</table></div>"
@@ -257,7 +261,4 @@ def _cell(text: str, kind: str = "", part: float = 0.0) -> str:
 
 def _error_cells(e: LayerError | None) -> list[str]:
     values = (None, None) if e is None else (e.local_db, e.sqnr_db)
-    return [
-        _cell("" if db is None else f"{db:.1f} dB", f"n m {level(db)}".strip(), 0.0 if db is None else db / FULL_DB)
-        for db in values
-    ]
+    return [_cell(db_text(db), f"n m {level(db)}".strip(), 0.0 if db is None else db / FULL_DB) for db in values]

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tealight.emulator.layer_errors import LayerError
+from tealight.report import tables
 from tealight.report.diff import Diff
-from tealight.report.tables import error_cells, ratio_text, size_text, time_text
 from tealight.report.weights import WeightHistogram, picture
 
 _WIDTH, _HEIGHT = 960, 240
@@ -25,11 +25,15 @@ def text(value: object) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[str] = ()) -> str:
-    """Returns a table of texts; columns in `numeric` are set right."""
+    """Returns a table of texts; columns in `numeric` are set right, long names in "value" are cut."""
     kinds = [" class=n" if h in numeric else "" for h in head]
     lines = ["<tr>" + "".join(f"<th{k}>{text(h)}</th>" for h, k in zip(head, kinds, strict=True)) + "</tr>"]
     for row in rows:
-        lines.append("<tr>" + "".join(f"<td{k}>{text(c)}</td>" for c, k in zip(row, kinds, strict=True)) + "</tr>")
+        cells = [
+            f"<td class=name title='{text(c)}'>{text(c)}</td>" if h == "value" else f"<td{k}>{text(c)}</td>"
+            for h, c, k in zip(head, row, kinds, strict=True)
+        ]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
     return f"<div class=wide><table>{''.join(lines)}</table></div>"
 
 
@@ -43,9 +47,8 @@ def level(db: float | None) -> str:
 def errors(rows: Sequence[LayerError]) -> str:
     """Returns the section on what quantization costs in each layer."""
     worst = sorted(rows, key=lambda e: e.sqnr_db if e.local_db is None else e.local_db)[:_WORST]
-    head = ["#", "value", "op", "alone dB", "whole dB", "cosine", "max abs", "range", "step", "saturated", "zero range",
-            "equalized"]  # fmt: skip
-    cells = [[str(e.instruction), e.name, e.op, *error_cells(e)] for e in worst]
+    head = ["#", "value", "op", *tables.ERROR_COLUMNS]
+    cells = [[str(e.instruction), e.name, e.op, *tables.error_cells(e)] for e in worst]
     return "\n".join([
         "<h2>Error per instruction</h2>", _error_picture(rows),
         "<p class=note>Signal to noise against the float model, in dB. Bars: the instruction alone, fed with the float "
@@ -63,7 +66,8 @@ def _error_picture(rows: Sequence[LayerError]) -> str:
     parts = []
     points = []
     for i, e in enumerate(rows):
-        hint = f"{e.instruction} {e.op} {e.name}: alone {_db(e.local_db)}, whole {_db(e.sqnr_db)}"
+        alone, whole = tables.db_text(e.local_db) or "not known", tables.db_text(e.sqnr_db)
+        hint = f"{e.instruction} {e.op} {e.name}: alone {alone}, whole {whole}"
         title = f"<title>{text(hint)}</title>"
         if e.local_db is not None:
             top = y(e.local_db)
@@ -73,18 +77,13 @@ def _error_picture(rows: Sequence[LayerError]) -> str:
             )
         points.append(f"{(i + 0.5) * dx:.1f},{y(e.sqnr_db):.1f}")
     for db in (GOOD_DB, POOR_DB):
-        parts.append(
-            f"<path class='rule' d='M0 {y(db):.1f}H{_WIDTH}'/><text x='4' y='{y(db) - 3:.1f}'>{db:g} dB</text>"
-        )
-    line = f"<polyline class='whole' points='{' '.join(points)}'/>"
+        parts.append(f"<path class='rule' d='M0 {y(db):.1f}H{_WIDTH}'/>")
+    parts.append(f"<polyline class='whole' points='{' '.join(points)}'/>")
+    parts += [f"<text class=over x='4' y='{y(db) - 3:.1f}'>{db:g} dB</text>" for db in (GOOD_DB, POOR_DB)]
     return (
         f"<svg class=plot viewBox='0 0 {_WIDTH} {_HEIGHT}' role='img' aria-label='error per instruction'>"
-        f"{''.join(parts)}{line}<text x='4' y='{_HEIGHT - 3}'>instructions in order</text></svg>"
+        f"{''.join(parts)}<text x='4' y='{_HEIGHT - 3}'>instructions in order</text></svg>"
     )
-
-
-def _db(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.1f} dB"
 
 
 def weights(histograms: Sequence[WeightHistogram], rows: Sequence[LayerError]) -> str:
@@ -98,8 +97,8 @@ def weights(histograms: Sequence[WeightHistogram], rows: Sequence[LayerError]) -
         remark += f", one leaves {100 * h.unused:.0f} % of the range empty" if h.unused > 0.5 else ""
         figures.append(
             f"<figure><img src='{picture(h)}' alt='weights of {text(h.node)}'>"
-            f"<figcaption><b>{h.instruction} {text(h.op)}</b> {text(h.node)}<br>{text(h.dtype)}, {remark}"
-            "</figcaption></figure>"
+            f"<figcaption><b>{h.instruction} {text(h.op)}</b> {text(h.dtype)}, {remark}"
+            f"<span title='{text(h.node)}'>{text(h.node)}</span></figcaption></figure>"
         )
     title = f"<h2>Weights per channel ({len(chosen)} of {len(histograms)} layers)</h2>"
     note = (
@@ -113,18 +112,19 @@ def accuracy(data: Mapping[str, Any]) -> str:
     rows = data.get("rows") or []
     names = list(dict.fromkeys(n for r in rows for n in r["figures"]))
     head = ["model", "recipe", "engine", "size", "latency", *names, "drop"]
-    cells = [
-        [r["model"], r["recipe"], r["engine"], size_text(r["file_bytes"]), time_text(r["median_ns"]) or "-",
-         *(f"{r['figures'][n]:.5g}" if n in r["figures"] else "-" for n in names), f"{r['drop']:.4g}"]
-        for r in rows
-    ]  # fmt: skip
+    points = data.get("unit") == "points"
+    cells = []
+    for r in rows:
+        figures = [tables.figure_text(r["figures"][n], points) if n in r["figures"] else "-" for n in names]
+        cost = [tables.size_text(r["file_bytes"]), tables.time_text(r["median_ns"]) or "-"]
+        cells.append([r["model"], r["recipe"], r["engine"], *cost, *figures, tables.drop_text(r["drop"], points)])
     note = f"<p class=note>{text(data.get('data', ''))}, {text(data.get('samples', '?'))} samples.</p>"
     return "<h2>Accuracy</h2>" + table(head, cells, head[3:]) + note
 
 
 def previous(found: Diff) -> str:
     """Returns the section that compares with a previous bundle."""
-    facts = [[f.name, f.before, f.after, ratio_text(f)] for f in found.facts if f.before != f.after]
+    facts = [[f.name, f.before, f.after, tables.ratio_text(f)] for f in found.facts if f.before != f.after]
     parts = [f"<h2>Against {text(found.before)}</h2>"]
     parts.append(
         table(["", found.before, found.after, "ratio"], facts, ["ratio"]) if facts else "<p>No other facts.</p>"

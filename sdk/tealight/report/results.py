@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tealight.report.tables import titled
+
 _LONGEST_TEXT = 1000
 
 
@@ -60,10 +62,10 @@ def show(console: Console, outputs: Sequence[dict[str, Any]]) -> None:
     console.print(table)
     for o in outputs:
         if o.get("top"):
-            best = Table("class", "value", "label", title=f"best of {escape(o['name'])}", title_justify="left")
+            best = Table("class", "value", "label")
             for row in o["top"]:
                 best.add_row(str(row["index"]), f"{row['value']:.6g}", escape(row["label"] or ""))
-            console.print(best)
+            console.print(titled(f"best of {o['name']}", best))
         elif "text" in o:
             console.print(f"{o['name']} reads: {o['text']}", markup=False, highlight=False)
         elif "values" in o:

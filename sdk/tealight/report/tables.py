@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tealight.emulator.layer_errors import LayerError
 from tealight.report.summary import ProgramSummary, Row, Summary, by_op
@@ -49,14 +51,40 @@ def time_text(ns: float | None) -> str:
     return f"{ns:.0f} ns"
 
 
+def db_text(db: float | None) -> str:
+    """Returns a signal to noise ratio for people: 41.5 dB; exact where there is no noise."""
+    return "" if db is None else "exact" if db == math.inf else f"{db:.1f} dB"
+
+
+def figure_text(value: float, points: bool) -> str:
+    """Returns a figure of a metric; shares in per cent."""
+    return f"{value:.2%}" if points else f"{value:.6g}"
+
+
+def drop_text(value: float, points: bool) -> str:
+    """Returns what a figure lost; of shares in points."""
+    return f"{100 * value:.2f}" if points else f"{value:.3g}"
+
+
+def name_text(name: str) -> str:
+    """Returns the name of a source node, cut where converters string together those of many."""
+    first, joint, _ = name.partition(";")
+    return f"{first}; …" if joint else name
+
+
+def titled(title: str, table: Table) -> Group:
+    """Returns a table below its title, which may be wider than the table."""
+    return Group(Text(title, style="italic"), table)
+
+
 def pairs(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
     """Prints a two-column table."""
-    table = Table(title=escape(title), show_header=False, title_justify="left")
+    table = Table(show_header=False)
     table.add_column(style="cyan")
     table.add_column(overflow="fold")
     for key, value in rows:
         table.add_row(escape(key), escape(value))
-    console.print(table)
+    console.print(titled(title, table))
 
 
 def print_summary(console: Console, summary: Summary) -> None:
@@ -140,15 +168,15 @@ def instruction_table(rows: Sequence[Row]) -> Table:
         if timed:
             speed = f"{r.macs / r.min_ns:.1f}" if r.macs and r.min_ns else ""
             cells += [time_text(r.min_ns), speed]
-        table.add_row(*map(escape, [*cells, r.name]))
+        table.add_row(*map(escape, [*cells, name_text(r.name)]))
     return table
 
 
-def op_table(rows: Sequence[Row]) -> Table:
+def op_table(rows: Sequence[Row]) -> Group:
     """Returns the table of totals by op."""
     totals = by_op(rows)
     whole = sum(t.min_ns or 0 for t in totals)
-    table = Table("op", title="by op", title_justify="left")
+    table = Table("op")
     for name in ("count", "MACs", "weights", *(("time", "share") if whole else ())):
         table.add_column(name, justify="right")
     for t in totals:
@@ -156,53 +184,57 @@ def op_table(rows: Sequence[Row]) -> Table:
         if whole:
             cells += [time_text(t.min_ns), f"{100 * (t.min_ns or 0) / whole:.1f} %"]
         table.add_row(*cells)
-    return table
+    return titled("by op", table)
 
 
-def profile_table(rows: Sequence[dict[str, Any]]) -> Table:
+def profile_table(rows: Sequence[dict[str, Any]]) -> Group:
     """Returns the best times of a session's profile, summed by op."""
     whole = sum(r["min_ns"] for r in rows)
-    table = Table("op", title="by op", title_justify="left")
+    table = Table("op")
     for name in ("count", "time", "share"):
         table.add_column(name, justify="right")
     ops = {r["op"]: [x["min_ns"] for x in rows if x["op"] == r["op"]] for r in rows}
     for op, times in sorted(ops.items(), key=lambda item: -sum(item[1])):
         share = f"{100 * sum(times) / whole:.1f} %" if whole else ""
         table.add_row(escape(op), str(len(times)), time_text(sum(times)), share)
-    return table
+    return titled("by op", table)
 
 
-def difference_table(title: str, rows: Sequence[Any]) -> Table:
+def difference_table(title: str, rows: Sequence[Any]) -> Group:
     """Returns the table of a comparison."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("tensor", overflow="ellipsis", max_width=48, no_wrap=True)
     for name in ("op", "shape"):
         table.add_column(name)
-    for name in ("max abs", "range", "relative", "SQNR dB", "cosine"):
+    for name in ("max abs", "range", "relative", "SQNR", "cosine"):
         table.add_column(name, justify="right")
     for d in rows:
         shape = "x".join(map(str, d.shape))
-        numbers = (f"{d.max_abs:.3g}", f"{d.range:.3g}", f"{d.relative:.2e}", f"{d.sqnr_db:.1f}", f"{d.cosine:.7f}")
-        table.add_row(escape(d.name), d.op, shape, *numbers)
-    return table
+        numbers = (f"{d.max_abs:.3g}", f"{d.range:.3g}", f"{d.relative:.2e}", db_text(d.sqnr_db), f"{d.cosine:.7f}")
+        table.add_row(escape(name_text(d.name)), d.op, shape, *numbers)
+    return titled(title, table)
 
 
-def error_table(title: str, rows: Sequence[LayerError]) -> Table:
+def error_table(title: str, rows: Sequence[LayerError]) -> Group:
     """Returns the table of what quantization costs in each layer."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("value", overflow="ellipsis", max_width=48, no_wrap=True)
     table.add_column("op")
-    for name in ("alone dB", "whole dB", "cosine", "max abs", "range", "step", "saturated", "zero range", "equalized"):
+    for name in ERROR_COLUMNS:
         table.add_column(name, justify="right")
     for e in rows:
-        table.add_row(escape(e.name), e.op, *error_cells(e))
-    return table
+        table.add_row(escape(name_text(e.name)), e.op, *error_cells(e))
+    return titled(title, table)
+
+
+#: Heads of error_cells().
+ERROR_COLUMNS = ("alone", "whole", "cosine", "max abs", "range", "step", "saturated", "zero range", "equalized")
 
 
 def error_cells(e: LayerError) -> list[str]:
-    """Returns the figures of a layer: alone, whole, cosine, max abs, range, step, saturated, zero range, equalized."""
+    """Returns the figures of a layer."""
     return [
-        "" if e.local_db is None else f"{e.local_db:.1f}", f"{e.sqnr_db:.1f}", f"{e.cosine:.5f}", f"{e.max_abs:.3g}",
+        db_text(e.local_db), db_text(e.sqnr_db), f"{e.cosine:.5f}", f"{e.max_abs:.3g}",
         f"{e.range:.3g}", "" if e.scale is None else f"{e.scale:.3g}",
         f"{100 * e.saturated:.3g} %" if e.saturated else "",
         f"{e.zero_range} of {e.channels}" if e.zero_range else "", "yes" if e.equalized else "",
@@ -211,26 +243,26 @@ def error_cells(e: LayerError) -> list[str]:
 
 def print_diff(console: Console, found: Diff, everything: bool) -> None:
     """Prints what `tealight diff` shows."""
-    table = Table("", escape(found.before), escape(found.after), "", title="bundles", title_justify="left")
+    table = Table("", escape(found.before), escape(found.after), "")
     for f in found.facts:
         table.add_row(escape(f.name), escape(f.before), escape(f.after), ratio_text(f))
-    console.print(table)
+    console.print(titled("bundles", table))
     for title, changes in (("instructions", found.instructions), ("weights", found.weights)):
         shown = changes if everything else changes[:_SHOWN]
         if not shown:
             continue
-        table = Table(title=title, title_justify="left")
+        table = Table()
         table.add_column("value", overflow="ellipsis", max_width=48, no_wrap=True)
         table.add_column(escape(found.before))
         table.add_column(escape(found.after))
         for c in shown:
-            table.add_row(escape(c.name), escape(c.before or "-"), escape(c.after or "-"))
-        console.print(table)
+            table.add_row(escape(name_text(c.name)), escape(c.before or "-"), escape(c.after or "-"))
+        console.print(titled(title, table))
         if len(shown) < len(changes):
             console.print(f"and {len(changes) - len(shown)} more; --all shows them")
     console.print(
         "the same instructions and weights" if found.is_empty
-        else f"{found.same_instructions} instructions are the same, {len(found.instructions)} differ"
+        else f"instructions that are the same: {found.same_instructions}, that differ: {len(found.instructions)}"
     )  # fmt: skip
 
 

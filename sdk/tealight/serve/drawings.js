@@ -50,6 +50,11 @@ function sight(source, text) {
     if (Math.max(width, height) < 320) picture.classList.add('pixels');
     if (height < 352) picture.style.width = `${Math.min(width * 4, (352 * width) / height)}px`;
   });
+  picture.addEventListener('error', () => {  // damaged, or of a kind that only the server knows
+    picture.remove();
+    show('scene', false);
+    show('empty', true);
+  });
   return make('div', {className: 'sight'}, picture);
 }
 

@@ -99,7 +99,7 @@ function list() {
         const given = state.files.find((f) => f.input === i.name || f.input === null);
         return make(
             'li', {className: given ? 'set' : 'open'}, make('b', {}, i.name),
-            ` ${given ? given.file.name : `${i.takes}: ${i.text}`}`);
+            ` ${given ? given.file.name : `${i.takes}: ${i.text.replace(`${i.name}: `, '')}`}`);
       }),
   );
   const rest = several && state.files.length > 0 && open().length > 0;

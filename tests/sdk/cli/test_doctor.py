@@ -21,7 +21,7 @@ def files(tmp_path):
 def test_table(files, capsys):
     assert cli.main(["doctor", *files]) == 0
     out = capsys.readouterr().out
-    assert "segments aligned to 16384 bytes" in out and "0 errors, 1 warnings" in out
+    assert "segments aligned to 16384 bytes" in out and "errors: 0, warnings: 1" in out
 
 
 def test_strict_counts_warnings(files, capsys):

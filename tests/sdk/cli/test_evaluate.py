@@ -29,7 +29,7 @@ def test_table_and_json_show_each_engine(model, tmp_path, capsys):
                "--engine", "reference"]  # fmt: skip
     assert cli.main(command) == 0
     text = capsys.readouterr().out
-    assert "d.npz: 3 samples" in text and text.count("66.67%") == 3 and "reference" in text
+    assert "d.npz, samples: 3" in text and text.count("66.67%") == 3 and "reference" in text
     assert cli.main([*command, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert [r["engine"] for r in data["rows"]] == ["source", "native", "reference"]

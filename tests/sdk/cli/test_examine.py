@@ -67,7 +67,7 @@ def test_diff(folder, capsys):
     assert any("q_conv2d" in c["after"] for c in data["instructions"])
     assert any("int8" in c["after"] and "float32" in c["before"] for c in data["weights"])
     text = run(capsys, "diff", folder / "float.tea", folder / "q.tea")
-    assert "static_wi8_ai8" in text and "instructions are the same" in text
+    assert "static_wi8_ai8" in text and "instructions that are the same: " in text
     assert "the same instructions and weights" in run(capsys, "diff", folder / "q.tea", folder / "q.tea")
 
 

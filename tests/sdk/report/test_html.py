@@ -89,7 +89,7 @@ def whole(tmp_path) -> str:
     ]  # fmt: skip
     row = {"model": "m", "recipe": "float32", "engine": "native", "file_bytes": 1, "median_ns": None,
            "samples": 5, "figures": {"top1": 0.5}, "drop": 0.0}  # fmt: skip
-    accuracy = {"data": "set", "samples": 5, "rows": [row]}
+    accuracy = {"data": "set", "samples": 5, "unit": "points", "rows": [row]}
     previous = diff(tmp_path / "m.tea", tmp_path / "q.tea")
     return report.page(s, report.Extras.of(tmp_path / "q.tea", errors=errors, previous=previous, accuracy=accuracy))
 
@@ -102,6 +102,7 @@ def test_every_section_is_there_and_nothing_is_loaded(tmp_path):
     for title in ("Accuracy", "Against m.tea", "Memory plan", "Time per instruction", "Error per instruction", "Graph",
                   "Weights per channel"):  # fmt: skip
         assert f"<h2>{title}" in page
+    assert "<td class=n>50.00%</td>" in page
     assert not re.search(r"https?://|@import|url\(", page)
 
 

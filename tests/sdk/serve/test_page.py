@@ -179,6 +179,7 @@ def test_what_is_wrong_is_said_and_the_next_file_works(browser, small, folder):
         browser.drop(folder / name)
         shown = "document.querySelector('#error')"
         browser.wait(f"!{shown}.hidden && {shown}.textContent.includes({json.dumps(words)})")
+        browser.wait("document.querySelector('#scene').hidden && !document.querySelector('#empty').hidden")
     Image.new("RGB", (40, 30), (10, 250, 20)).save(folder / "green.png")
     browser.drop(folder / "green.png")
     browser.wait("document.querySelector('#error').hidden")

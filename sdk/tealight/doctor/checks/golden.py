@@ -15,7 +15,7 @@ def check(package: Package) -> Iterator[Finding]:
     """Looks for golden data."""
     for model in package.models:
         if model.bundle.golden:
-            yield ok(_NAME, model.name, f"{len(model.bundle.golden)} sets of golden data for the self-test")
+            yield ok(_NAME, model.name, f"golden data for the self-test, samples: {len(model.bundle.golden)}")
         else:
             yield warning(
                 _NAME, model.name,
