@@ -8,9 +8,12 @@ namespace {
 struct Span {
   uint64_t begin = 0;
   uint64_t end = 0;  // begin == end: nothing, or not in the arena
+  size_t element_bytes = 0;
 
   bool Overlaps(const Span& other) const { return begin < other.end && other.begin < end; }
-  bool operator==(const Span& other) const { return begin == other.begin && end == other.end; }
+  bool HoldsSameElements(const Span& other) const {
+    return begin == other.begin && end == other.end && element_bytes == other.element_bytes;
+  }
 };
 
 Span SpanOf(const schema::Program& program, int32_t index) {
@@ -18,7 +21,7 @@ Span SpanOf(const schema::Program& program, int32_t index) {
   const schema::Tensor& tensor = *program.tensors()->Get(static_cast<uint32_t>(index));
   if (tensor.constant() >= 0 || tensor.arena_offset() < 0) return Span();
   const uint64_t begin = static_cast<uint64_t>(tensor.arena_offset());
-  return Span{begin, begin + BytesOf(tensor)};
+  return Span{begin, begin + BytesOf(tensor), DTypeSize(static_cast<DType>(tensor.dtype()))};
 }
 
 Status Overlap(const schema::Instruction& instruction, const char* role, uint32_t i, const char* other_role,
@@ -32,7 +35,7 @@ Status CheckInstructionStorage(const schema::Program& program, const schema::Ins
     const Span result = SpanOf(program, instruction.outputs()->Get(i));
     for (uint32_t j = 0; j < SizeOf(instruction.inputs()); ++j) {
       const Span operand = SpanOf(program, instruction.inputs()->Get(j));
-      if (result.Overlaps(operand) && !(in_place && i == 0 && result == operand)) {
+      if (result.Overlaps(operand) && !(in_place && i == 0 && result.HoldsSameElements(operand))) {
         return Overlap(instruction, "result", i, "operand", j);
       }
     }
