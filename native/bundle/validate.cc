@@ -259,21 +259,25 @@ Status CheckInstruction(const schema::Program& program, uint32_t index, Definiti
   return Status::Ok();
 }
 
-// The packed size of a winograd weight depends on the tile, which only the instruction knows.
-Status CheckWinograd(const schema::Bundle& bundle, const schema::Program& program,
-                     const schema::Instruction& instruction) {
+// How many bytes these two layouts take depends on attributes: each is the weight of the one op that knows them.
+Status CheckPackedWeights(const schema::Bundle& bundle, const schema::Program& program,
+                          const schema::Instruction& instruction) {
   for (uint32_t i = 0; i < Count(instruction.inputs()); ++i) {
     if (instruction.inputs()->Get(i) < 0) continue;
     const schema::Tensor& tensor = *program.tensors()->Get(static_cast<uint32_t>(instruction.inputs()->Get(i)));
-    if (tensor.layout() != schema::Layout::winograd_n16) continue;
-    const schema::Conv2d* conv = instruction.attributes_as_Conv2d();
-    uint64_t bytes = 0;
-    if (conv == nullptr || i != 1 ||
-        !WinogradBytes(static_cast<DType>(tensor.dtype()), conv->winograd(), ShapeOf(tensor), &bytes) ||
-        bytes != bundle.constants()->Get(static_cast<uint32_t>(tensor.constant()))->size()) {
-      return INVALID(
-          "instruction '%.60s': operand %u in layout winograd_n16, expected the weight of a conv2d of its tile",
-          NameOf(instruction.name()), i);
+    bool fits = true;
+    if (tensor.layout() == schema::Layout::winograd_n16) {
+      const schema::Conv2d* conv = instruction.attributes_as_Conv2d();
+      uint64_t bytes = 0;
+      fits = i == 1 && conv != nullptr &&
+             WinogradBytes(static_cast<DType>(tensor.dtype()), conv->winograd(), ShapeOf(tensor), &bytes) &&
+             bytes == bundle.constants()->Get(static_cast<uint32_t>(tensor.constant()))->size();
+    } else if (tensor.layout() == schema::Layout::conv_transpose_n32k4) {
+      fits = i == 1 && instruction.attributes_as_QConvTranspose2d() != nullptr;  // which checks the bytes
+    }
+    if (!fits) {
+      return INVALID("instruction '%.60s': operand %u in layout %s, expected it as the weight of the op that it is for",
+                     NameOf(instruction.name()), i, LayoutName(static_cast<Layout>(tensor.layout())));
     }
   }
   return Status::Ok();
@@ -317,12 +321,17 @@ Status CheckProgram(const schema::Bundle& bundle, uint32_t index) {
   }
   for (uint32_t i = 0; i < Count(program.instructions()); ++i) {
     RETURN_IF_ERROR(CheckInstruction(program, i, &defined));
-    RETURN_IF_ERROR(CheckWinograd(bundle, program, *program.instructions()->Get(i)));
+    RETURN_IF_ERROR(CheckPackedWeights(bundle, program, *program.instructions()->Get(i)));
   }
   for (uint32_t i = 0; i < Count(program.outputs()); ++i) {
     if (!defined.Has(program.outputs()->Get(i))) {
       return INVALID("program %u: output %u is tensor %d, expected one that is defined", index, i,
                      program.outputs()->Get(i));
+    }
+    const schema::Tensor& tensor = *program.tensors()->Get(static_cast<uint32_t>(program.outputs()->Get(i)));
+    if (tensor.layout() != schema::Layout::plain || DTypeSize(static_cast<DType>(tensor.dtype())) == 0) {
+      return INVALID("program %u: output %u is %s in layout %s, expected whole bytes in the plain layout", index, i,
+                     DTypeName(static_cast<DType>(tensor.dtype())), LayoutName(static_cast<Layout>(tensor.layout())));
     }
   }
   return Status::Ok();
@@ -408,6 +417,73 @@ Status CheckPresence(const schema::Bundle& bundle) {
   return good ? Status::Ok() : INVALID("bundle: a table in a list is absent, expected all of them");
 }
 
+// Texts and lists are read once for each table that names them: a small file whose tables share long ones would take
+// for ever.
+Status CheckUnshared(const schema::Bundle& bundle, const FileHeader& header) {
+  uint64_t bytes = 0;
+  const auto add_text = [&](const String* text) { bytes += text == nullptr ? 0 : text->size(); };
+  const auto add_list = [&](const auto* list) { bytes += uint64_t{Count(list)} * sizeof(int32_t); };
+  const auto add_texts = [&](const auto* tables) {
+    for (uint32_t i = 0; i < Count(tables); ++i) add_text(tables->Get(i)->name());
+  };
+  for (uint32_t i = 0; i < Count(bundle.programs()); ++i) {
+    const schema::Program& program = *bundle.programs()->Get(i);
+    add_list(program.inputs());
+    add_list(program.outputs());
+    add_texts(program.tensors());
+    add_texts(program.instructions());
+    add_texts(program.symbols());
+    for (uint32_t j = 0; j < Count(program.instructions()); ++j) {
+      const schema::Instruction& instruction = *program.instructions()->Get(j);
+      const schema::Split* split = instruction.attributes_as_Split();
+      add_list(instruction.inputs());
+      add_list(instruction.outputs());
+      if (split != nullptr) add_list(split->sizes());
+    }
+  }
+  add_texts(bundle.programs());
+  add_texts(bundle.entry_points());
+  for (uint32_t i = 0; i < Count(bundle.metadata()); ++i) {
+    add_text(bundle.metadata()->Get(i)->key());
+    add_text(bundle.metadata()->Get(i)->value());
+  }
+  for (uint32_t i = 0; i < Count(bundle.images()); ++i) add_text(bundle.images()->Get(i)->input());
+  for (uint32_t i = 0; i < Count(bundle.labels()); ++i) {
+    const schema::Labels& labels = *bundle.labels()->Get(i);
+    add_text(labels.output());
+    for (uint32_t j = 0; j < Count(labels.labels()); ++j) add_text(labels.labels()->Get(j));
+  }
+  for (uint32_t i = 0; i < Count(bundle.golden()); ++i) {
+    add_list(bundle.golden()->Get(i)->inputs());
+    add_list(bundle.golden()->Get(i)->outputs());
+  }
+  if (bytes <= header.metadata_size) return Status::Ok();
+  return INVALID("metadata: tables share texts or lists, %llu bytes of them, expected at most %llu",
+                 static_cast<ull>(bytes), static_cast<ull>(header.metadata_size));
+}
+
+// The same for the verifier, which looks at each label of a list for each table that names the list.
+bool HasOwnLabels(const uint8_t* metadata, size_t size) {
+  using flatbuffers::Table;
+  flatbuffers::Verifier verifier(metadata, size, kMaxTableDepth, kMaxTables);
+  const auto list_of = [&](const Table* table, flatbuffers::voffset_t field, const Vector<Offset<Table>>** list) {
+    if (!table->VerifyTableStart(verifier) || !table->VerifyOffset(verifier, field)) return false;
+    *list = table->GetPointer<const Vector<Offset<Table>>*>(field);
+    return verifier.VerifyVector(*list);
+  };
+  const Vector<Offset<Table>>*tables = nullptr, *labels = nullptr;
+  if (verifier.VerifyOffset(0) == 0 ||
+      !list_of(flatbuffers::GetRoot<Table>(metadata), schema::Bundle::VT_LABELS, &tables)) {
+    return false;
+  }
+  uint64_t count = 0;
+  for (uint32_t i = 0; i < Count(tables); ++i) {
+    if (!list_of(tables->Get(i), schema::Labels::VT_LABELS, &labels)) return false;
+    count += Count(labels);
+  }
+  return count <= size / sizeof(flatbuffers::uoffset_t);
+}
+
 }  // namespace
 
 Status ReadMetadata(const uint8_t* data, const FileHeader& header, const schema::Bundle** bundle) {
@@ -420,13 +496,16 @@ Status ReadMetadata(const uint8_t* data, const FileHeader& header, const schema:
     return INVALID("metadata: another identifier, expected '%s'", schema::BundleIdentifier());
   }
   flatbuffers::Verifier verifier(metadata, size, kMaxTableDepth, kMaxTables);
-  if (!schema::VerifyBundleBuffer(verifier)) return INVALID("metadata: damaged, expected a sound flatbuffer");
+  if (!HasOwnLabels(metadata, size) || !schema::VerifyBundleBuffer(verifier)) {
+    return INVALID("metadata: damaged, expected a sound flatbuffer");
+  }
   *bundle = schema::GetBundle(metadata);
   return Status::Ok();
 }
 
 Status Validate(const schema::Bundle& bundle, const FileHeader& header) {
   RETURN_IF_ERROR(CheckPresence(bundle));
+  RETURN_IF_ERROR(CheckUnshared(bundle, header));
   RETURN_IF_ERROR(CheckConstants(bundle.constants(), header));
   RETURN_IF_ERROR(CheckEntryPoints(bundle));
   RETURN_IF_ERROR(CheckMetadata(bundle));

@@ -165,6 +165,23 @@ TEST(Validate, InstructionRules) {
       ReshapeBundle());
 }
 
+// Only the op that it is for can say how many bytes a weight of conv_transpose_n32k4 has: nothing else may read one.
+TEST(Validate, TransposedWeightsAreWeights) {
+  BundleSpec spec;
+  const int nothing = spec.AddConstant<int8_t>({});
+  ProgramSpec program;
+  program.tensors = {{"w", {1 << 22}, schema::DType::float32, nothing}, {"y", {1 << 22}}};
+  program.tensors[0].layout = schema::Layout::conv_transpose_n32k4;
+  program.instructions = {{"relu", {0}, {1}, schema::OpAttributes::Unary}};
+  program.outputs = {1};
+  program.is_static = false;
+  spec.programs = {program};
+  ExpectInvalid(spec, "operand 0 in layout conv_transpose_n32k4, expected it as the weight");
+  spec.programs[0].instructions.clear();
+  spec.programs[0].outputs = {0};
+  ExpectInvalid(spec, "output 0 is float32 in layout conv_transpose_n32k4, expected whole bytes in the plain layout");
+}
+
 TEST(Validate, UnknownOpIsUnsupported) {
   BundleSpec spec = ReshapeBundle();
   spec.programs[0].instructions[0].op = static_cast<schema::OpAttributes>(250);
@@ -260,6 +277,24 @@ TEST(Storage, OverlapIsAllowedOnlyInPlace) {
   program.tensors[2].shape = {30, 2};  // now they overlap in part
   program.arena_bytes = 1024;
   ExpectInvalid(spec, "overlaps operand 0");
+}
+
+// The first element of the result would fall on what the second still reads.
+TEST(Storage, InPlaceTheElementsAreOfOneSize) {
+  BundleSpec spec;
+  ProgramSpec program;
+  program.tensors = {{"x", {2}, schema::DType::int64},
+                     {"w", {16}, schema::DType::int64},
+                     {"a", {2}, schema::DType::int64},
+                     {"y", {16}, schema::DType::bool_}};
+  program.tensors[2].arena_offset = program.tensors[3].arena_offset = 0;
+  program.instructions = {{"copy", {0}, {2}, schema::OpAttributes::Unary},
+                          {"equal", {1, 2}, {3}, schema::OpAttributes::Binary}};
+  program.inputs = {0, 1};
+  program.outputs = {3};
+  program.arena_bytes = 64;
+  spec.programs = {program};
+  ExpectInvalid(spec, "result 0 overlaps operand 1");
 }
 
 // Reads and runs what a bundle that opened says about itself.
