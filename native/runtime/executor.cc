@@ -84,9 +84,10 @@ Status Executor::CheckStop() const {
 }
 
 Status Executor::RunInstruction(Instruction* instruction) {
-  if (!config_.profile) return instruction->kernel.run(instruction->context);
+  const auto run = [&] { return instruction->is_empty ? Status::Ok() : instruction->kernel.run(instruction->context); };
+  if (!config_.profile) return run();
   const int64_t start = NowNs();
-  Status status = instruction->kernel.run(instruction->context);
+  Status status = run();
   const uint64_t elapsed = static_cast<uint64_t>(NowNs() - start);
   ProfileEntry& profile = instruction->profile;
   profile.min_ns = profile.runs == 0 || elapsed < profile.min_ns ? elapsed : profile.min_ns;
@@ -132,6 +133,13 @@ Status Executor::Prepare(Instruction* instruction) {
     if (context.outputs_[i] != nullptr) SlotOf(context.outputs_[i]).is_sized = false;
   }
   RETURN_IF_ERROR(instruction->kernel.prepare(context));
+  instruction->is_empty = !instruction->kernel.data_dependent;
+  if (instruction->is_empty) RETURN_IF_ERROR(CheckResultsSized(*instruction));
+  for (int i = 0; i < context.num_outputs_; ++i) {
+    if (context.outputs_[i] != nullptr && context.outputs_[i]->Elements() != 0) instruction->is_empty = false;
+  }
+  // The other dims of an empty result may be of any size, and what depends on them.
+  if (instruction->is_empty) context.RequestScratch(0, 0);
   instruction->is_prepared = true;
   return Status::Ok();
 }

@@ -115,6 +115,7 @@ class Executor {
     OpContext context;
     OpKernel kernel = {};
     bool is_prepared = false;
+    bool is_empty = false;        // none of its results has an element: there is nothing to run
     bool prepare_always = false;  // reads operand values, or its results' shapes come from Run
     uint32_t first_operand = 0;   // in operands_ and seen_versions_
     ProfileEntry profile;

@@ -148,11 +148,6 @@ Status Executor::CreateStatic() {
   for (Instruction& instruction : instructions_) {
     RETURN_IF_ERROR(Prepare(&instruction));
     const OpContext& context = instruction.context;
-    for (int i = 0; i < context.num_outputs_; ++i) {
-      if (context.outputs_[i] != nullptr && !SlotOf(context.outputs_[i]).is_sized) {
-        return context.Error(TL_ERROR_INVALID_BUNDLE, "result %d is not one of its results, expected fewer results", i);
-      }
-    }
     if (context.shared_scratch_bytes_ > shared) shared = context.shared_scratch_bytes_;
     if (context.thread_scratch_bytes_ > per_thread) per_thread = context.thread_scratch_bytes_;
   }
@@ -183,7 +178,7 @@ Status Executor::PlaceStatic() {
       if (__builtin_add_overflow(bytes, size * kMemoryAlignment, &bytes)) bytes = UINT64_MAX;
     }
   }
-  if (!arena_.Reserve(static_cast<size_t>(bytes), config_.budget)) {
+  if (bytes > SIZE_MAX || !arena_.Reserve(static_cast<size_t>(bytes), config_.budget)) {
     return Status::Error(TL_ERROR_OUT_OF_MEMORY,
                          "session: arena of %llu bytes not available, expected it within memory_limit %llu (0 = none)",
                          static_cast<unsigned long long>(bytes),

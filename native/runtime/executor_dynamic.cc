@@ -148,8 +148,9 @@ Status Executor::PrepareAndPlace(Instruction* instruction) {
       if (context.inputs_[i] == nullptr) continue;
       seen_versions_[instruction->first_operand + static_cast<uint32_t>(i)] = SlotOf(context.inputs_[i]).version;
     }
-    RETURN_IF_ERROR(ReserveScratch(context.shared_scratch_bytes_, context.thread_scratch_bytes_));
   }
+  // Also of one that is prepared: a later one may have given up what it found, asking for more than there was.
+  RETURN_IF_ERROR(ReserveScratch(context.shared_scratch_bytes_, context.thread_scratch_bytes_));
   for (int i = 0; i < context.num_outputs_; ++i) {
     Tensor* result = context.outputs_[i];
     if (result == nullptr || !SlotOf(result).is_sized) continue;

@@ -107,7 +107,9 @@ class OpContext {
 // every dtype, rank, dim and attribute value they rely on in Prepare: after it, Run must be memory-safe for any
 // operand *contents* (an index out of range is an error or is clamped, as the op's definition says).
 struct OpKernel {
+  /// Declares every result that is wanted, unless data_dependent.
   Status (*prepare)(OpContext& context);
+  /// Not called when no result has an element, unless data_dependent.
   Status (*run)(OpContext& context);
   /// Bit i: Prepare needs the values of operand i, not only its shape.
   uint32_t host_inputs = 0;

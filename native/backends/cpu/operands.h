@@ -63,7 +63,7 @@ inline Status NormalAxis(const OpContext& context, const char* name, int64_t axi
   return Status::Ok();
 }
 
-/// An error when result i is not wanted, for the ops that have only this one.
+/// An error when result i is not wanted, for the data-dependent ops that have only this one.
 inline Status WantedResult(const OpContext& context, int i) {
   if (context.output(i) != nullptr) return Status::Ok();
   return context.Error(TL_ERROR_INVALID_BUNDLE, "result %d: not wanted, expected a use of it", i);

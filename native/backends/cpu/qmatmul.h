@@ -18,8 +18,6 @@ struct QMatmul {
   size_t packed_bytes;  // of the thread's scratch; then come the bias of each column and the copied rows of a
   size_t bias_bytes;
   uint8_t a_flip, b_flip;  // 0x80 where the operand is uint8: its values less 128 are taken
-
-  bool empty() const { return shape.m == 0 || shape.n == 0 || shape.batches == 0; }
 };
 
 // What the callback of RunQMatmul gets: rows [begin, end) of a batch, for the columns of cell.
@@ -44,13 +42,11 @@ inline GemmGrid PlanQMatmulGrid(const MatmulShape& shape, size_t run, size_t max
   return grid;
 }
 
-/// Sets all but the shape and the flips; requests the scratch, `shared_bytes` of it for the op itself. An empty product
-/// takes none and is not run: its other dims may be of any size.
+/// Sets all but the shape and the flips; requests the scratch, `shared_bytes` of it for the op itself.
 inline void PlanQMatmul(OpContext& context, size_t shared_bytes, QMatmul* q) {
   q->run = (q->shape.k + 3) / 4 * 4;
   q->gemm = FindQGemm(context.isa(), q->shape.n);
   q->grid = PlanQMatmulGrid(q->shape, q->run, q->gemm->max_rows, context.num_threads());
-  if (q->empty()) return;
   const size_t panels = q->grid.n_cells > 0 ? CeilDiv(q->grid.panels, q->grid.n_cells) : 0;
   q->packed_bytes = panels * QGemmPanelBytes(q->shape.k);
   q->bias_bytes = panels * kQGemmPanel * sizeof(int32_t);

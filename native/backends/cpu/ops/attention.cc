@@ -92,7 +92,7 @@ Status Prepare(OpContext& context) {
   s->d = static_cast<size_t>(q[q.rank - 1]);
   s->t = static_cast<size_t>(scores.back());
   s->e = static_cast<size_t>(y.back());
-  s->batches = y.Elements() == 0 ? 0 : batches;
+  s->batches = batches;
   s->score_gemm = FindGemm(context.isa(), s->t);
   s->value_gemm = FindGemm(context.isa(), s->e);
   s->max_rows = Least(s->score_gemm->max_rows, s->value_gemm->max_rows);

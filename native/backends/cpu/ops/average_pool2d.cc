@@ -26,7 +26,6 @@ Status Prepare(OpContext& context) {
 }
 
 Status Run(OpContext& context) {
-  if (context.output(0)->Elements() == 0) return Status::Ok();
   RunPool(context, *context.state<PoolState>(), FindPool(context.isa())->average);
   return Status::Ok();
 }

@@ -9,7 +9,6 @@ Status Prepare(OpContext& context) {
   const Tensor *shape, *value;
   RETURN_IF_ERROR(IndexOperand(context, 0, "shape", &shape));
   RETURN_IF_ERROR(PlainOperand(context, 1, "value", &value));
-  RETURN_IF_ERROR(WantedResult(context, 0));
   if (value->Elements() != 1) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "value: %lld elements, expected 1",
                          static_cast<long long>(value->Elements()));

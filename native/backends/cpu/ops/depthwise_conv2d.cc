@@ -107,7 +107,6 @@ void RunItem(const OpContext& context, const State& s, ptrdiff_t item) {
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
-  if (context.output(0)->Elements() == 0) return Status::Ok();
   if (!s.weights.is_float32()) DecodeAll(context, s.weights, 1, static_cast<float*>(context.shared_scratch()));
   const size_t items = static_cast<size_t>(s.images * s.row_items * s.chunks);
   context.ParallelFor(items, 1, [&](size_t, size_t begin, size_t end) {

@@ -82,7 +82,6 @@ Status Run(OpContext& context) {
   const float* scale = context.input(1)->As<float>();
   int32_t* zero_points = static_cast<int32_t*>(context.shared_scratch());
   float* y = context.output(0)->As<float>();
-  if (s.grid.elements() == 0) return Status::Ok();
   ReadZeroPoints(s.grid, context.input(2), zero_points);
   const size_t grain = StepGrid::kPiece / s.grid.run_elements();
   context.ParallelFor(s.grid.runs(), grain, [&](size_t thread, size_t begin, size_t end) {

@@ -113,7 +113,6 @@ void RunImage(const OpContext& context, const State& s, const float* x, const fl
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
   Tensor& y = *context.output(0);
-  if (y.Elements() == 0) return Status::Ok();
   const size_t y_elems = static_cast<size_t>(y.Elements()) / s.images;
   const Tensor* residual = context.input(4);
   for (size_t i = 0; i < s.images; ++i) {

@@ -48,7 +48,6 @@ Status Prepare(OpContext& context) {
     RETURN_IF_ERROR(PlainOperand(context, 0, "x", &x));
   }
   RETURN_IF_ERROR(IndexOperand(context, 1, "indices", &indices));
-  RETURN_IF_ERROR(WantedResult(context, 0));
   int axis = 0;
   RETURN_IF_ERROR(NormalAxis(context, "axis", context.attributes<schema::Gather>().axis(), x->shape.rank, &axis));
   if (x->shape.rank - 1 + indices->shape.rank > kMaxRank) {
@@ -89,7 +88,6 @@ void DecodeRow(const OpContext& context, const State& s, int64_t row, float* y) 
 
 Status Run(OpContext& context) {
   const Tensor &x = *context.input(0), &indices = *context.input(1), &y = *context.output(0);
-  if (y.Elements() == 0) return Status::Ok();
   const int axis = context.state<State>()->axis;
   const int64_t count = indices.Elements(), size = x.shape[axis], outer = x.shape.Product(0, axis);
   const int64_t row = x.shape.Product(axis + 1, x.shape.rank) * static_cast<int64_t>(DTypeSize(x.dtype));

@@ -13,7 +13,6 @@ Status Prepare(OpContext& context) {
   const Tensor *x, *indices;
   RETURN_IF_ERROR(PlainOperand(context, 0, "x", &x));
   RETURN_IF_ERROR(IndexOperand(context, 1, "indices", &indices));
-  RETURN_IF_ERROR(WantedResult(context, 0));
   int axis = 0;
   const int wanted = context.attributes<schema::GatherElements>().axis();
   RETURN_IF_ERROR(NormalAxis(context, "axis", wanted, x->shape.rank, &axis));
@@ -65,7 +64,6 @@ Status RunTyped(OpContext& context) {
 
 Status Run(OpContext& context) {
   const Tensor& y = *context.output(0);
-  if (y.Elements() == 0) return Status::Ok();
   switch (DTypeSize(y.dtype)) {
     case 1:
       return RunTyped<uint8_t>(context);

@@ -14,7 +14,6 @@ Status Prepare(OpContext& context) {
   const Tensor *x, *indices;
   RETURN_IF_ERROR(PlainOperand(context, 0, "x", &x));
   RETURN_IF_ERROR(IndexOperand(context, 1, "indices", &indices));
-  RETURN_IF_ERROR(WantedResult(context, 0));
   const int batch_dims = context.attributes<schema::GatherNd>().batch_dims();
   const int rank = x->shape.rank, index_rank = indices->shape.rank;
   const int64_t depth = index_rank > 0 ? indices->shape[index_rank - 1] : -1;
@@ -43,7 +42,6 @@ Status Prepare(OpContext& context) {
 
 Status Run(OpContext& context) {
   const Tensor &x = *context.input(0), &indices = *context.input(1), &y = *context.output(0);
-  if (y.Elements() == 0) return Status::Ok();
   const State state = *context.state<State>();
   const int first = state.batch_dims, after = first + state.depth;
   const int64_t row = x.shape.Product(after, x.shape.rank) * static_cast<int64_t>(DTypeSize(x.dtype));

@@ -55,7 +55,6 @@ Status Run(OpContext& context) {
   const float* bias = context.input(2) != nullptr ? context.input(2)->As<float>() : nullptr;
   float* y = context.output(0)->As<float>();
   const size_t c = s.channels, items = s.samples * s.blocks;
-  if (items == 0 || c == 0) return Status::Ok();
   const size_t grain = 8192 / (kBlock * c) + 1;
   float* sums = static_cast<float*>(context.shared_scratch());
   float* parameters = sums + items * c;  // [sample][mean, scale, bias][c]

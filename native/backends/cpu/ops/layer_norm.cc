@@ -33,7 +33,6 @@ Status Run(OpContext& context) {
   const float* scale = context.input(1) != nullptr ? context.input(1)->As<float>() : nullptr;
   const float* bias = context.input(2) != nullptr ? context.input(2)->As<float>() : nullptr;
   float* y = context.output(0)->As<float>();
-  if (s.n == 0) return Status::Ok();
   context.ParallelFor(s.rows, 8192 / s.n + 1, [&](size_t, size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
       kernels.layer_norm(attributes.rms(), attributes.epsilon(), s.n, x + r * s.n, scale, bias, y + r * s.n);

@@ -31,7 +31,6 @@ Status Prepare(OpContext& context) {
   RETURN_IF_ERROR(PlainOperand(context, 0, "indices", &indices));
   RETURN_IF_ERROR(IndexOperand(context, 1, "depth", &depth));
   RETURN_IF_ERROR(PlainOperand(context, 2, "values", &values));
-  RETURN_IF_ERROR(WantedResult(context, 0));
   const DType dtype = indices->dtype;
   if (dtype != DType::kInt64 && dtype != DType::kInt32 && dtype != DType::kInt8 && dtype != DType::kUint8 &&
       dtype != DType::kFloat32) {
@@ -64,7 +63,6 @@ Status Prepare(OpContext& context) {
 
 Status Run(OpContext& context) {
   const Tensor &indices = *context.input(0), &values = *context.input(2), &y = *context.output(0);
-  if (y.Elements() == 0) return Status::Ok();
   const int axis = context.state<State>()->axis;
   const int64_t depth = y.shape[axis], inner = y.shape.Product(axis + 1, y.shape.rank);
   const size_t bytes = DTypeSize(values.dtype);

@@ -113,7 +113,6 @@ Status Run(OpContext& context) {
   const int64_t size = static_cast<int64_t>(DTypeSize(x.dtype));
   char value[8] = {};
   if (context.input(2) != nullptr) memcpy(value, context.input(2)->data, static_cast<size_t>(size));
-  if (y.Elements() == 0) return Status::Ok();
   if (y.shape.rank == 0) {
     memcpy(y.data, x.data, static_cast<size_t>(size));
     return Status::Ok();

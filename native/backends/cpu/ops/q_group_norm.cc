@@ -51,7 +51,6 @@ Status Run(OpContext& context) {
   const float* bias = context.input(2) != nullptr ? context.input(2)->As<float>() : nullptr;
   int8_t* y = context.output(0)->As<int8_t>();
   const size_t c = s.channels, items = s.samples * s.blocks;
-  if (items == 0 || c == 0) return Status::Ok();
   int32_t* sums = static_cast<int32_t*>(context.shared_scratch());
   float* factors = reinterpret_cast<float*>(sums + items * 2 * c);
   const size_t grain = 16384 / (kBlock * c) + 1;

@@ -47,7 +47,6 @@ int32_t RowOffset(const State& s, int32_t sum) {
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
-  if (s.product.empty()) return Status::Ok();
   const QPackKernels& pack = *FindQPack(context.isa());
   int8_t* y = context.output(0)->As<int8_t>();
   float* scale = static_cast<float*>(context.shared_scratch());

@@ -62,7 +62,6 @@ Status Run(OpContext& context) {
   const int8_t* x = context.input(0)->As<int8_t>();
   int8_t* y = context.output(0)->As<int8_t>();
   const size_t outputs = static_cast<size_t>(context.output(0)->Elements());
-  if (outputs == 0) return Status::Ok();
   const bool columns = s.axes.together && s.axes.inner > 1;
   const size_t line = columns ? s.axes.inner : outputs, blocks = (line + kBlock - 1) / kBlock;
   context.ParallelFor(outputs / line * blocks, 1, [&](size_t, size_t begin, size_t end) {

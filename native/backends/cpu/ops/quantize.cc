@@ -96,7 +96,6 @@ Status Run(OpContext& context) {
   const float* scale = context.input(1)->As<float>();
   int32_t* zero_points = static_cast<int32_t*>(context.shared_scratch());
   const Tensor& y = *context.output(0);
-  if (s.grid.elements() == 0) return Status::Ok();
   ReadZeroPoints(s.grid, context.input(2), zero_points);
   context.ParallelFor(s.grid.runs(), StepGrid::kPiece / s.grid.run_elements(), [&](size_t, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {

@@ -39,7 +39,6 @@ Status Prepare(OpContext& context) {
   const Tensor* operands[3];
   static constexpr const char* kNames[3] = {"start", "limit", "delta"};
   RETURN_IF_ERROR(PlainOperand(context, 0, kNames[0], &operands[0]));
-  RETURN_IF_ERROR(WantedResult(context, 0));
   const DType dtype = operands[0]->dtype;
   for (int i = 0; i < 3; ++i) {
     RETURN_IF_ERROR(ScalarOperand(context, i, kNames[i], dtype, &operands[i]));

@@ -116,7 +116,6 @@ Status PrepareScatter(const OpContext& context, Reduction reduction, ScatterUpda
   RETURN_IF_ERROR(PlainOperand(context, 0, "x", &x));
   RETURN_IF_ERROR(IndexOperand(context, 1, "indices", &indices));
   RETURN_IF_ERROR(TypedOperand(context, 2, "updates", x->dtype, &updates));
-  RETURN_IF_ERROR(WantedResult(context, 0));
   *update = FindScatterUpdate(reduction, x->dtype);
   if (*update == nullptr) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "reduction: %d of %s, expected one that is known for the dtype",

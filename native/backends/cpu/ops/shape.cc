@@ -13,7 +13,6 @@ struct State {
 Status Prepare(OpContext& context) {
   const Tensor* x = context.input(0);
   if (x == nullptr) return context.Error(TL_ERROR_INVALID_BUNDLE, "x: absent, expected an operand");
-  RETURN_IF_ERROR(WantedResult(context, 0));
   const auto& attributes = context.attributes<schema::Shape>();
   const int64_t rank = x->shape.rank;
   int64_t bounds[2] = {attributes.start(), attributes.end()};

@@ -71,7 +71,6 @@ Status Prepare(OpContext& context) {
 Status Run(OpContext& context) {
   const Tensor& x = *context.input(0);
   const Tensor& y = *context.output(0);
-  if (y.Elements() == 0) return Status::Ok();
   const State& state = *context.state<State>();
   int64_t from[kMaxRank], to[kMaxRank], offset = 0;
   StridedCopy copy;

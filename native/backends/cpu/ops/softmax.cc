@@ -37,7 +37,6 @@ Status Run(OpContext& context) {
   const NormalizeKernels& kernels = *FindNormalize(context.isa());
   const float* x = context.input(0)->As<float>();
   float* y = context.output(0)->As<float>();
-  if (s.axis == 0) return Status::Ok();
   if (s.inner == 1) {
     context.ParallelFor(s.outer, 4096 / s.axis + 1, [&](size_t, size_t begin, size_t end) {
       for (size_t r = begin; r < end; ++r) kernels.softmax(is_log, s.axis, x + r * s.axis, y + r * s.axis);

@@ -105,7 +105,6 @@ Status Run(OpContext& context) {
   Tensor& y = *context.output(0);
   const ElementwiseKernels& kernels = *FindElementwise(context.isa());
   const size_t n = static_cast<size_t>(x.Elements());
-  if (n == 0) return Status::Ok();
   if (op == UnaryOp::kIdentity) {
     if (x.data != y.data && x.Bytes() != 0) memcpy(y.data, x.data, x.Bytes());
     return Status::Ok();
