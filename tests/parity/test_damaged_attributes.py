@@ -12,8 +12,12 @@ import pytest
 from parity.op_bundles import one_op_bundle, operands
 
 from tealight import ops
+from tealight.bundle import writer
 from tealight.emulator.native import NativeSession
 from tealight.errors import TealightError
+from tealight.ir.graph import Graph
+from tealight.ir.types import DType, TensorType
+from tealight.lower.emit import emit
 
 #: (op, path of the attribute).
 ATTRIBUTES = [
@@ -95,3 +99,16 @@ def test_stride_beyond_what_positions_hold_is_refused(op: str, native: None) -> 
     case = dataclasses.replace(case, attrs={**case.attrs, "strides": [1, 2**30]})
     with pytest.raises(TealightError, match=r"window or image of more than 2\^29"):
         NativeSession(one_op_bundle(op, case, arrays))
+
+
+@pytest.mark.parametrize(("op", "dtype"), [("resize", DType.FLOAT32), ("q_resize", DType.INT8)])
+def test_resize_of_which_only_the_ends_fit_memory_is_refused(op: str, dtype: DType, native: None) -> None:
+    """The inner axes grow before the outer ones shrink: 2^62 elements of 4 bytes, which are 0 in 64 bits."""
+    case = next(c for c in ops.get(op).cases() if c.attrs.get("mode") == "linear")
+    graph = Graph("main")
+    x = graph.add_input("x", TensorType(dtype, (2**16, 2**15, 1, 1)))
+    sizes = graph.constant(np.array([1, 1, 2**16, 2**15]), "sizes")
+    attrs = {**case.attrs, "axes": [], "keep_aspect_ratio": 0, "antialias": False}
+    graph.outputs = graph.add(op, [x, None, None, sizes], attrs, name="resize", outputs=["y"])
+    with pytest.raises(TealightError, match=r"more than 2\^48 elements between x and the result"):
+        NativeSession(writer.to_bytes(emit(graph).bundle))

@@ -166,6 +166,33 @@ inline int PlanResizeStages(const ResizeAxes& s, schema::CoordinateMode mode, co
   return count;
 }
 
+/// Plans the stages and checks that their tables, results and rows fit memory: not only x and y, but also what lies
+/// between them, and the rows that the taps of an axis read.
+inline Status CheckResizeStages(const OpContext& context, const ResizeAxes& s, schema::CoordinateMode mode,
+                                const ResizeFilter& filter, const Shape& x) {
+  constexpr int64_t kMost = int64_t{1} << (sizeof(size_t) >= 8 ? 48 : 26);  // elements of 4 bytes
+  constexpr int64_t kMostTaps = int64_t{1} << (sizeof(size_t) >= 8 ? 30 : 26);
+  for (int i = 0; i < s.num_axes; ++i) {
+    const ResizeAxis& a = s.axes[i];
+    if (a.scale < 1e-9 || a.out * filter.Taps(a) > kMostTaps) {
+      return context.Error(TL_ERROR_INVALID_ARGUMENT, "axis %d: too many filter taps, expected less than 2^30", a.axis);
+    }
+  }
+  ResizeStage stages[kMaxRank];
+  const int count = PlanResizeStages(s, mode, x, stages);
+  for (int i = 0; i < count; ++i) {
+    const ResizeStage& stage = stages[i];
+    int64_t row = 0, ring = 0, all = 0;
+    if (__builtin_mul_overflow(stage.cols_out, stage.inner, &row) || row > kMost ||
+        __builtin_mul_overflow(row, stage.a == nullptr ? 1 : filter.Taps(*stage.a), &ring) || ring > kMost ||
+        __builtin_mul_overflow(stage.outer, stage.rows_out, &all) || __builtin_mul_overflow(all, row, &all) ||
+        all > kMost) {
+      return context.Error(TL_ERROR_WRONG_SHAPE, "more than 2^48 elements between x and the result, expected less");
+    }
+  }
+  return Status::Ok();
+}
+
 }  // namespace tealight
 
 #endif  // TEALIGHT_BACKENDS_CPU_RESIZE_STAGES_H_

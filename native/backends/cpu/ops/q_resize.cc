@@ -174,25 +174,17 @@ Status Prepare(OpContext& context) {
   SortResizeAxes(&s->axes);
   const ResizeFilter filter = ReadResizeFilter(attributes);
   Shape y = x;
-  int64_t elements = 1;
   for (int i = 0; i < s->axes.num_axes; ++i) {
     const ResizeAxis& a = s->axes.axes[i];
     y[a.axis] = a.out;
     s->changing += a.IsIdentity(attributes.coordinate_mode()) ? 0 : 1;
-    if (a.out > 0 && (a.scale < 1e-9 || a.out * filter.Taps(a) > int64_t{1} << 30)) {
-      return context.Error(TL_ERROR_INVALID_ARGUMENT, "axis %d: too many filter taps, expected less than 2^30", a.axis);
-    }
   }
-  for (int d = 0; d < y.rank; ++d) {
-    if (__builtin_mul_overflow(elements, y[d], &elements) || elements > int64_t{1} << 48) {
-      return context.Error(TL_ERROR_WRONG_SHAPE, "result of more than 2^48 elements, expected less");
-    }
-  }
-  if (elements > 0) {
-    const SharedMemory memory(context, *s, filter, attributes.coordinate_mode());
-    context.RequestScratch(memory.tables + memory.buffers[0] + memory.buffers[1], memory.thread);
-  }
-  return context.SetOutput(0, DType::kInt8, y);
+  RETURN_IF_ERROR(context.SetOutput(0, DType::kInt8, y));
+  if (context.output(0) == nullptr || context.output(0)->Elements() == 0) return Status::Ok();
+  RETURN_IF_ERROR(CheckResizeStages(context, s->axes, attributes.coordinate_mode(), filter, x));
+  const SharedMemory memory(context, *s, filter, attributes.coordinate_mode());
+  context.RequestScratch(memory.tables + memory.buffers[0] + memory.buffers[1], memory.thread);
+  return Status::Ok();
 }
 
 Status Run(OpContext& context) {
@@ -200,7 +192,6 @@ Status Run(OpContext& context) {
   const State& s = *context.state<State>();
   const Tensor& x = *context.input(0);
   int8_t* y = context.output(0)->As<int8_t>();
-  if (context.output(0)->Elements() == 0) return Status::Ok();
   const ResizeFilter filter = ReadResizeFilter(attributes);
   const SharedMemory memory(context, s, filter, attributes.coordinate_mode());
   if (memory.count == 0) {

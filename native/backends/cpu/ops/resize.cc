@@ -182,12 +182,7 @@ Status RequestMemory(OpContext& context, const ResizeAxes& s, const schema::Resi
     return Status::Ok();
   }
   const ResizeFilter filter = ReadResizeFilter(attributes);
-  for (int i = 0; i < s.num_axes; ++i) {
-    const ResizeAxis& a = s.axes[i];
-    if (a.out > 0 && (a.scale < 1e-9 || a.out * filter.Taps(a) > int64_t{1} << 30)) {
-      return context.Error(TL_ERROR_INVALID_ARGUMENT, "axis %d: too many filter taps, expected less than 2^30", a.axis);
-    }
-  }
+  RETURN_IF_ERROR(CheckResizeStages(context, s, attributes.coordinate_mode(), filter, context.input(0)->shape));
   ResizeStage stages[kMaxRank];
   const int count = PlanResizeStages(s, attributes.coordinate_mode(), context.input(0)->shape, stages);
   size_t tables = 0, ring = 0, buffers[2] = {0, 0};
@@ -232,15 +227,10 @@ Status Prepare(OpContext& context) {
   }
   SortResizeAxes(s);
   Shape y = x->shape;
-  int64_t elements = 1;
   for (int i = 0; i < s->num_axes; ++i) y[s->axes[i].axis] = s->axes[i].out;
-  for (int d = 0; d < y.rank; ++d) {
-    if (__builtin_mul_overflow(elements, y[d], &elements) || elements > int64_t{1} << 48) {
-      return context.Error(TL_ERROR_WRONG_SHAPE, "result of more than 2^48 elements, expected less");
-    }
-  }
-  if (elements > 0) RETURN_IF_ERROR(RequestMemory(context, *s, attributes));
-  return context.SetOutput(0, x->dtype, y);
+  RETURN_IF_ERROR(context.SetOutput(0, x->dtype, y));
+  const Tensor* result = context.output(0);
+  return result == nullptr || result->Elements() == 0 ? Status::Ok() : RequestMemory(context, *s, attributes);
 }
 
 Status Run(OpContext& context) {
@@ -248,7 +238,6 @@ Status Run(OpContext& context) {
   const ResizeAxes& s = *context.state<ResizeAxes>();
   const CoordinateMode mode = attributes.coordinate_mode();
   const Tensor& y = *context.output(0);
-  if (y.Elements() == 0) return Status::Ok();
   if (attributes.mode() == InterpolationMode::nearest) {
     RunNearest(context, s, attributes);
   } else {
