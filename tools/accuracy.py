@@ -166,6 +166,8 @@ def main() -> int:
     p.add_argument("--recipe", action="append", choices=list(LIMITS), help="a recipe of the table, beside float32")
     p.add_argument("--check", action="store_true", help="fail where a limit is passed")
     o = p.parse_args()
+    if not o.assets.is_dir():
+        p.error(f"'{o.assets}': no folder, expected that of the trained models")
     recipes = ["float32", *(o.recipe or list(LIMITS)[1:])]
     rows = []
     print(f"| model | data | {' | '.join(recipes)} |\n|---|---|{'---|' * len(recipes)}")

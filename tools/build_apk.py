@@ -143,6 +143,9 @@ def main() -> None:
     parser.add_argument("--library", type=pathlib.Path, default=ROOT / "build/arm64/libtealight_jni.so")
     arguments = parser.parse_args()
     bundles = {f"{k}.tea": getattr(arguments, k) for k in ("classify", "detect") if getattr(arguments, k)}
+    for path in (*bundles.values(), arguments.library):
+        if not path.is_file():
+            parser.error(f"'{path}': not found, expected a file")
     with tempfile.TemporaryDirectory() as work:
         build(arguments.out, bundles, arguments.library, pathlib.Path(work))
     print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")

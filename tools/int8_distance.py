@@ -239,6 +239,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--tensors", action="store_true", help="a line for each tensor too")
     parser.add_argument("--models", nargs="*", default=[], help="only those whose path holds one of these texts")
     options = parser.parse_args(arguments)
+    if not options.assets.is_dir():
+        parser.error(f"'{options.assets}': no folder, expected that of the trained models")
     for model, inputs in models_of(options.assets).items():
         if options.models and not any(text in str(model) for text in options.models):
             continue

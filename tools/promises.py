@@ -144,6 +144,8 @@ def main() -> int:
     parser.add_argument("--keep", type=pathlib.Path, help="leaves the bundles there")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
+    if not (options.folder / "models.json").is_file():
+        parser.error(f"'{options.folder}': no models.json, expected a folder that tools/bench/zoo.py wrote")
     names = options.names or list(json.loads((options.folder / "models.json").read_text()))
     found = []
     print("| model | MB | build, s | same bytes | allocations | opened: resident MB | private MB | arena MB |")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import hashlib
@@ -93,14 +94,17 @@ class BuildReport:
         arena = "decided at run time (open shapes)"
         if self.arena_bytes is not None:
             arena = f"{self.arena_bytes:,} bytes (lower bound {self.arena_lower_bound:,})"
-        changed = [p for p in self.passes if p.rewrites]
+        rewrites: collections.Counter[str] = collections.Counter()
+        for p in self.passes:  # some run more than once
+            rewrites[p.name] += p.rewrites
+        changed = [f"{name} {count}" for name, count in rewrites.items() if count]
         return "\n".join([
             f"{self.source} -> {self.output}: {self.file_bytes:,} bytes in {self.seconds:.1f} s, recipe {self.recipe}",
             f"  nodes:   {self.nodes_imported} imported, {self.nodes} in the bundle"
             f"{f' ({self.integer_nodes} on int8)' if self.integer_nodes else ''}, {self.macs:,} MACs",
             f"  weights: {self.constants_bytes:,} bytes",
             f"  arena:   {arena}",
-            f"  passes:  {', '.join(f'{p.name} {p.rewrites}' for p in changed) or 'none changed anything'}",
+            f"  passes:  {', '.join(changed) or 'none changed anything'}",
             *([f"  methods: {', '.join(f'{m} {n}' for m, n in self.methods.items())}"] if self.methods else []),
             *(f"  note:    {node + ': ' if node else ''}{text}" for node, text in self.notes),
         ])  # fmt: skip

@@ -225,6 +225,8 @@ def main() -> None:
     parser.add_argument("--definitions", default=str(HERE / "zoo.py"))
     parser.add_argument("--json", type=pathlib.Path, help="also write all figures here")
     options = parser.parse_args()
+    if not (options.zoo / "models.json").is_file():
+        parser.error(f"'{options.zoo}': no models.json, expected a folder that tools/bench/zoo.py wrote")
     console = Console()
     zoo = options.zoo.resolve()
     rows = json.loads((zoo / "models.json").read_text())

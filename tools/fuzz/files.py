@@ -57,6 +57,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "build" / "asan" / "fuzz_bundle")
     options = parser.parse_args()
+    for path in (*options.bundles, options.program):
+        if not path.is_file():
+            parser.error(f"'{path}': not found, expected a file")
     failed = False
     print("| bundle | KB | variants | ran | not run | silent failures | failed runs | slowest, ms |")
     print("|---|---|---|---|---|---|---|---|", flush=True)

@@ -8,7 +8,18 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 PY="$ROOT/.venv/bin/python"
 export CMAKE_GENERATOR=Ninja PIP_DISABLE_PIP_VERSION_CHECK=1
 
-say() { printf '\033[36m== %s\033[0m\n' "$*"; }
+say() {
+  if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then printf '\033[36m== %s\033[0m\n' "$*"; else printf '== %s\n' "$*"; fi
+}
+
+# counting: passes nothing on, but shows on a terminal how far ninja ("[12/220] Building ...") is.
+counting() {
+  local line
+  while read -r line; do
+    if [ -t 1 ] && [[ $line == \[*/*\]* ]]; then printf '\r   %s]\033[K' "${line%%]*}"; fi
+  done
+  if [ -t 1 ]; then printf '\r\033[K'; fi
+}
 
 # need_packages NAME...: Debian packages; installs those that are missing, or says which ones a non-root user lacks.
 need_packages() {
@@ -73,7 +84,7 @@ build_native() {
   shift
   say "building the runtime: $name"
   mkdir -p "$ROOT/build"
-  if ! { cmake -S "$ROOT/native" -B "$ROOT/build/$name" -DPython3_EXECUTABLE="$PY" "$@" && cmake --build "$ROOT/build/$name"; } >"$ROOT/build/$name.log" 2>&1; then
+  if ! { cmake -S "$ROOT/native" -B "$ROOT/build/$name" -DPython3_EXECUTABLE="$PY" "$@" && cmake --build "$ROOT/build/$name"; } 2>&1 | tee "$ROOT/build/$name.log" | counting; then
     tail -n 60 "$ROOT/build/$name.log" >&2
     echo "build $name: failed, expected success; the whole log is build/$name.log" >&2
     return 1
