@@ -21,7 +21,7 @@ struct RnnLayer {
   schema::RnnKind kind;
   bool reverse;  // the first direction runs backwards
   bool linear_before_reset, input_forget;
-  float clip;
+  float clip, cell_clip;
   size_t directions, gates, per_direction;  // per_direction: activation functions
   size_t t, b, i, h;
   Function functions[kMaxFunctions];
@@ -56,8 +56,9 @@ inline Status ReadRnnAttributes(const OpContext& context, const T& attributes, R
   s->linear_before_reset = attributes.linear_before_reset();
   s->input_forget = attributes.input_forget();
   s->clip = attributes.clip();
+  s->cell_clip = attributes.cell_clip();
   if (s->kind > schema::RnnKind::MAX || attributes.direction() > schema::RnnDirection::MAX ||
-      attributes.hidden_size() < 1 || attributes.hidden_size() > 1 << 24 || !(s->clip >= 0)) {
+      attributes.hidden_size() < 1 || attributes.hidden_size() > 1 << 24 || !(s->clip >= 0) || !(s->cell_clip >= 0)) {
     return context.Error(TL_ERROR_INVALID_BUNDLE, "kind %d, hidden_size %d, expected a known kind and a size above 0",
                          static_cast<int>(s->kind), attributes.hidden_size());
   }
@@ -249,6 +250,7 @@ class RnnDirection {
     Binary(BinaryOp::kMul, n, f, c, f);
     Binary(BinaryOp::kMul, n, i, g, i);
     Binary(BinaryOp::kAdd, n, f, i, c);
+    if (s_.cell_clip > 0) kernels_.unary(UnaryOp::kClip, -s_.cell_clip, s_.cell_clip, n, c, c);
     AddPeephole(1, c, o);
     Apply(0, n, o);
     memcpy(g, c, n * sizeof(float));

@@ -31,7 +31,9 @@ class DynamicRnn(OpDef):
     )  # fmt: skip
     outputs = ("y?", "y_h?", "y_c?")
     required = ("kind", "hidden_size", "activations")
-    defaults = {"direction": "forward", "linear_before_reset": False, "clip": 0.0, "input_forget": False}
+    defaults = {
+        "direction": "forward", "linear_before_reset": False, "clip": 0.0, "input_forget": False, "cell_clip": 0.0
+    }  # fmt: skip
     layouts = {
         "w": Layout.GEMM_N32K4, "r": Layout.GEMM_N32K4, "w_scale": Layout.PAD_N32, "r_scale": Layout.PAD_N32
     }  # fmt: skip

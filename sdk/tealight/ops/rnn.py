@@ -27,7 +27,8 @@ class Rnn(OpDef):
     x float32 [t, b, i]; w [d*g*h, i], r [d*g*h, h]; bias [d*2*g*h]? (input part, then recurrent part, per direction);
     sequence_lens int32 [b]?; initial_h, initial_c [d, b, h]?; peepholes [d*3*h]? (i, o, f).
     y [t, d, b, h], y_h [d, b, h], y_c [d, b, h] (LSTM only). After a sequence's end y is 0 and the state is kept.
-    clip bounds what the gates' functions get (not the cell state in h(c), as ONNX Runtime has it); 0 means none.
+    clip bounds what the gates' functions get (not the cell state in h(c), as ONNX Runtime has it), cell_clip an LSTM's
+    new cell state (as LiteRT has it); 0 means none.
     The formulas are those of the ONNX operators. w and r of another dtype stand for float32(q - zero_point) * scale,
     with scales and zero points [d*g*h]?, or [d*g*h, ceil(i or h / block_size)]?.
     """
@@ -40,7 +41,8 @@ class Rnn(OpDef):
     outputs = ("y?", "y_h?", "y_c?")
     required = ("kind", "hidden_size", "activations")
     defaults = {
-        "direction": "forward", "linear_before_reset": False, "clip": 0.0, "input_forget": False, "block_size": 0
+        "direction": "forward", "linear_before_reset": False, "clip": 0.0, "input_forget": False, "block_size": 0,
+        "cell_clip": 0.0,
     }  # fmt: skip
     layouts = dict.fromkeys(("w", "r", "w_scale", "w_zero_point", "r_scale", "r_zero_point"), Layout.GEMM_N16)
 
@@ -132,6 +134,7 @@ class Rnn(OpDef):
         cases = [case(k, 5, 2, 7, 9, d, state=True) for k in GATES for d in DIRECTIONS]
         cases += [case(k, 4, 3, 5, 16, "bidirectional", lens=[4, 1, 3]) for k in GATES]
         cases += [case("lstm", 3, 2, 4, 19, peepholes=True, clip=0.3), case("lstm", 3, 1, 4, 8, input_forget=True)]
+        cases += [case("lstm", 6, 2, 4, 11, "bidirectional", cell_clip=0.125)]
         cases += [case("gru", 4, 2, 6, 33, linear_before_reset=v, bias=v) for v in (False, True)]
         cases += [case("rnn", 4, 1, 3, 5, names=["relu"]), case("rnn", 3, 1, 3, 4, names=["leaky_relu"])]
         cases += [
@@ -221,6 +224,8 @@ class _Cell:
         i = self.function(0, i + p[0] * c)
         f = 1 - i if self.attrs["input_forget"] else self.function(0, f + p[2] * c)
         c = f * c + i * self.function(1, g)
+        if self.attrs["cell_clip"] > 0:
+            c = np.clip(c, -self.attrs["cell_clip"], self.attrs["cell_clip"])
         return self.function(0, o + p[1] * c) * self.function(2, c, clipped=False), c
 
     def _gru(self, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ Quant = tuple[Any, Any] | tuple[Any, Any, int]
 
 @dataclasses.dataclass
 class Operand:
-    """An input (data None) or constant of a case; quantized where `quant` is given."""
+    """An input (data None), constant or variable of a case; quantized where `quant` is given."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
@@ -23,6 +23,12 @@ class Operand:
     quant: Quant | None = None
     low: float = -2.0
     high: float = 2.0
+    is_variable: bool = False
+
+    @property
+    def is_input(self) -> bool:
+        """Whether its elements are fed."""
+        return self.data is None and not self.is_variable
 
 
 @dataclasses.dataclass
@@ -57,8 +63,8 @@ class Case:
                 operands.append(-1)
                 continue
             data = None if o.data is None else np.asarray(o.data, o.dtype).reshape(o.shape)
-            operands.append(b.tensor(f"in{i}", o.dtype, o.shape, data, o.quant))
-            if data is None:
+            operands.append(b.tensor(f"in{i}", o.dtype, o.shape, data, o.quant, is_variable=o.is_variable))
+            if o.is_input:
                 inputs.append(operands[-1])
         results = [b.tensor(f"out{i}", r.dtype, r.shape, None, r.quant) for i, r in enumerate(self.results)]
         b.op(self.op, operands, results, self.kind, self.version, **self.options)
@@ -67,7 +73,7 @@ class Case:
     def feeds(self) -> dict[str, np.ndarray]:
         """Returns seeded inputs."""
         rng = np.random.default_rng(5)
-        return {f"in{i}": random(rng, o) for i, o in enumerate(self.operands) if o is not None and o.data is None}
+        return {f"in{i}": random(rng, o) for i, o in enumerate(self.operands) if o is not None and o.is_input}
 
 
 def random(rng: np.random.Generator, o: Operand) -> np.ndarray:
