@@ -6,10 +6,12 @@ For a layer y = W x the mean squared error over samples is quadratic in the roun
     E |Q x' - W x|^2 = Q H Q^T - 2 Q T + const,   H = E[x' x'^T] + d I,   T = E[x' x^T] W^T + d W^T
 
 with x' the input as the quantized layers before give it; d (a part of H's mean diagonal) holds weights that the samples
-say little of near their own value. The relaxation of Nagel et al. 2020 is minimised by Adam: Q = floor + h(v) with the
-rectified sigmoid h and the term sum of 1 - |2 h - 1|^b, b falling, that drives h to 0 or 1. Then single weights are
-flipped as long as that helps, from its result and from plain rounding, and the better one is taken: the error is never
-above that of plain rounding. Only H and T are kept of the samples.
+say little of near their own value. Nagel et al. 2020 relax this problem and take hundreds of steps of Adam, which turn
+the last bits that two machines' matrix products differ in into other weights. Here weights are rounded (up or down) one
+after the other, and those to come make up for the error (as in gptq.py), once from either end; then single weights are
+flipped as long as that helps, from these two and from plain rounding, and each row takes the best: the error is never
+above that of plain rounding. (On random problems it is at most 4 % above that of the relaxation, flipped too.) Only H
+and T are kept of the samples.
 """
 
 from __future__ import annotations
@@ -23,11 +25,9 @@ from tealight.quant.sweep import Layer
 
 #: Rows of x taken from one sample: positions of an image beyond are skipped at equal distances.
 _MAX_ROWS = 1024
-_STEPS = 250
-_RATE = 0.03
 _SWEEPS = 6
-_STRETCH = (-0.1, 1.1)
-_PUSH = 0.1
+#: Least d over the mean diagonal: keeps the factorisation stable.
+_LEAST_DAMPING = 1e-6
 
 
 @dataclasses.dataclass
@@ -45,9 +45,9 @@ def adaround(layer: Layer, damping: float = 0.03) -> None:
         layer: Its weight is replaced by numbers on its grid.
         damping: d over the mean diagonal of H.
     """
-    if layer.node.op not in ("conv2d", "depthwise_conv2d", "fully_connected"):
-        return
     weight = layer.weight
+    if layer.node.op not in ("conv2d", "depthwise_conv2d", "fully_connected") or not weight.size:
+        return
     group = weight.shape[0] if layer.node.op == "depthwise_conv2d" else int(layer.node.attrs.get("group", 1))
     shape = (group, weight.shape[0] // group, -1)
     moments = gather(layer, group)
@@ -62,8 +62,8 @@ def gather(layer: Layer, group: int) -> Moments:
     """Returns the moments of a layer's input over the samples."""
     total = None
     for exact, rounded in zip(layer.float_inputs, layer.inputs, strict=True):
-        a, b = (_columns(layer, row[0], group) for row in (exact, rounded))
-        products = np.stack([b.swapaxes(1, 2) @ b, b.swapaxes(1, 2) @ a]).astype(np.float64) / a.shape[1]
+        a, b = (_columns(layer, row[0], group).astype(np.float64) for row in (exact, rounded))
+        products = np.stack([b.swapaxes(1, 2) @ b, b.swapaxes(1, 2) @ a]) / a.shape[1]
         total = products if total is None else total + products
     assert total is not None
     total /= len(layer.inputs)
@@ -97,46 +97,37 @@ def round_rows(
         damping: d over the mean diagonal of H, for each of the g parts.
     """
     k = weight.shape[2]
-    d = np.maximum(damping * np.trace(moments.inputs, axis1=1, axis2=2) / k, 1e-12)[:, None, None]
+    share = max(damping, _LEAST_DAMPING) / k
+    d = np.maximum(share * np.trace(moments.inputs, axis1=1, axis2=2), 1e-12)[:, None, None]
     h = moments.inputs + d * np.eye(k)
     target = weight @ moments.cross.swapaxes(1, 2) + d * weight
     down = np.clip(np.floor(weight / scale) * scale, low, high)
     up = np.clip(down + scale, low, high)
     nearest = np.clip(np.rint(weight / scale) * scale, low, high)
-    starts = (nearest, _relax(weight, scale, down, up, h, target))
-    candidates = [_flip(start, down, up, h, target) for start in starts]
-    errors = [np.sum((q @ h - 2 * target) * q, axis=2, keepdims=True) for q in candidates]
-    return np.where(errors[0] <= errors[1], candidates[0], candidates[1])
+    if not np.isfinite(h).all():
+        return np.asarray(nearest)
+    back = slice(None, None, -1)
+    last_first = _carry(down[..., back], up[..., back], h[:, back, back], target[..., back])[..., back]
+    best, least = nearest, np.full((*weight.shape[:2], 1), np.inf)
+    for start in (nearest, _carry(down, up, h, target), last_first):
+        q = _flip(start, down, up, h, target)
+        error = np.sum((q @ h - 2 * target) * q, axis=2, keepdims=True)
+        best, least = np.where(error < least, q, best), np.minimum(error, least)
+    return np.asarray(best)
 
 
-def _relax(
-    weight: np.ndarray, scale: np.ndarray, down: np.ndarray, up: np.ndarray, h: np.ndarray, target: np.ndarray
-) -> np.ndarray:
-    """Returns the rounding that Adam finds for the relaxed problem."""
-    least, greatest = _STRETCH
-    fraction = np.clip((weight - down) / scale, 0.01, 0.99)
-    v = -np.log((greatest - least) / (fraction - least) - 1)
-    # In units of a rounding step of each weight, with H's mean diagonal as 1, all rows learn at one rate.
-    size = np.mean(np.diagonal(h, axis1=1, axis2=2), axis=1)[:, None, None] * scale**2
-    steps = (up - down).astype(np.float32)
-    base, wanted, slopes = (a.astype(np.float32) for a in (down, target, (up - down) / size))
-    narrow = h.astype(np.float32)
-    v = v.astype(np.float32)
-    mean, square = np.zeros_like(v), np.zeros_like(v)
-    for step in range(1, _STEPS + 1):
-        sigmoid = 1 / (1 + np.exp(-v))
-        soft = np.clip(sigmoid * (greatest - least) + least, 0, 1)
-        gradient = 2 * ((base + soft * steps) @ narrow - wanted) * slopes
-        progress = step / _STEPS
-        if progress > 0.2:
-            b = 2 + 18 * (1 - (progress - 0.2) / 0.8)
-            away = 2 * soft - 1
-            gradient -= _PUSH * 2 * b * np.abs(away) ** (b - 1) * np.sign(away)
-        gradient *= sigmoid * (1 - sigmoid) * (greatest - least) * ((soft > 0) & (soft < 1))
-        mean += 0.1 * (gradient - mean)
-        square += 0.001 * (gradient * gradient - square)
-        v -= _RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
-    return np.asarray(np.where(v > 0, up, down))
+def _carry(down: np.ndarray, up: np.ndarray, h: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Returns the rounding, weight after weight, in which those to come make up for the error of those before."""
+    lower = np.linalg.cholesky(h[:, ::-1, ::-1])
+    factor = np.linalg.inv(lower)[:, ::-1, ::-1]  # upper; factor^T factor is the inverse of h
+    weight = np.linalg.solve(h, target.swapaxes(1, 2)).swapaxes(1, 2).copy()
+    q = np.empty_like(weight)
+    for k in range(weight.shape[2]):
+        w, low, high = weight[:, :, k], down[:, :, k], up[:, :, k]
+        q[:, :, k] = np.where(w - low > high - w, high, low)
+        error = (w - q[:, :, k]) / factor[:, k, k][:, None]
+        weight[:, :, k + 1 :] -= error[:, :, None] * factor[:, k, None, k + 1 :]
+    return q
 
 
 def _flip(start: np.ndarray, down: np.ndarray, up: np.ndarray, h: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import functools
 import itertools
+import types
 
 import numpy as np
 import pytest
 from graph_builder import Build
 from sdk.quant.real_models import asset, decibels, float_results, int8_results
 
-from tealight.quant.adaround import Moments, adaround, round_rows
+from tealight.ir.graph import Node
+from tealight.quant.adaround import Moments, adaround, gather, round_rows
 from tealight.quant.sweep import Grid, Simulation, sweep
 
 RNG = np.random.default_rng(4)
@@ -95,4 +97,43 @@ def test_a_trained_model_comes_nearer(assets, tmp_path, native):
     options = {"per_channel": False, "observer": "minmax"}
     plain = decibels(wanted, int8_results(path, samples, tmp_path, {}, **options))
     rounded = decibels(wanted, int8_results(path, samples, tmp_path, {"adaround": True}, **options))
-    assert rounded > plain + 3  # 26.7 and 32.6 measured
+    assert rounded > plain + 3  # 26.7 and 44.3 measured
+
+
+def test_last_bits_of_a_machine_decide_nothing():
+    """Moments that are summed in another order (as another machine's matrix product has it) give the same weights."""
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((300, 160)) @ rng.standard_normal((160, 160))).astype(np.float32)
+    weight = rng.standard_normal((1, 200, 160))
+    order = rng.permutation(len(x))
+    found = []
+    for rows in (x, x[order]):
+        layer = types.SimpleNamespace(
+            node=Node("fully_connected", [], []), float_inputs=[[rows]], inputs=[[rows + np.float32(0.25)]]
+        )
+        found.append(round_rows(weight, *limits(weight, 0.3), gather(layer, 1), 0.001))
+    assert np.array_equal(*found)
+
+
+def test_weights_without_damping_and_of_dependent_inputs():
+    x, weight, _ = problem(4, 12)
+    x[:, 6:] = x[:, :6]
+    moment = (x.T @ x / len(x))[None]
+    found = round_rows(weight, *limits(weight, 0.4), Moments(moment, moment), 0.0)
+    assert np.isfinite(found).all()
+
+
+def test_large_activations_do_not_overflow():
+    rng = np.random.default_rng(8)
+    rows = (1e25 * rng.standard_normal((50, 8))).astype(np.float32)
+    layer = types.SimpleNamespace(node=Node("fully_connected", [], []), float_inputs=[[rows]], inputs=[[rows]])
+    assert np.isfinite(gather(layer, 1).inputs).all()
+
+
+def test_a_layer_without_weights_stays():
+    b = Build()
+    b.graph.outputs = [b("fully_connected", b.input(2, 0), b.const(np.zeros((6, 0))))]
+    (node,) = b.graph.nodes
+    before = node.inputs[1]
+    simulation = Simulation(lambda n: Grid(np.ones((6, 1), np.float32), -127, 127), {})
+    assert sweep(b.graph, [b.feeds], simulation, [adaround]) == 1 and node.inputs[1] is before
