@@ -2,8 +2,8 @@
 """Calibration: runs the float graph on the native engine over a data set and keeps statistics of its values.
 
 Memory is bounded by the graph, not the set: a histogram per value. Samples are run one batch of the model at a time,
-however the data is batched, so the same data gives the same statistics. With a state file an interrupted calibration
-goes on where it stopped.
+however the data is batched (an open batch takes a sample whole), so the same data gives the same statistics. With a
+state file an interrupted calibration goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tealight.emulator.native import NativeSession
 from tealight.emulator.types import TensorInfo, check_array, check_names
 from tealight.errors import QuantizeError, TealightError
 from tealight.ir.graph import Graph, Value
-from tealight.ir.types import DType
 from tealight.lower.emit import emit
+from tealight.passes._manager import graphs_of
 from tealight.quant.observers import BINS, Statistics, merge
 
 #: Runs between two writes of the state file.
@@ -74,8 +74,15 @@ class Runner:
         self.inputs: list[TensorInfo] = self._session.inputs
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns the values by name."""
-        results = self._session.run(inputs)
+        """Returns the values by name.
+
+        Raises:
+            QuantizeError: The model refuses these inputs (an index out of range, for example).
+        """
+        try:
+            results = self._session.run(inputs)
+        except TealightError as e:
+            raise QuantizeError(f"calibration: {e}", node=e.node, op=e.op) from e
         return {name: results[name] for name in self.names}
 
     def close(self) -> None:
@@ -382,17 +389,12 @@ def _parse_state(head: dict[str, Any], counts: np.ndarray, names: list[str]) -> 
 
 
 def _fingerprint(graph: Graph, names: Sequence[str]) -> str:
-    """Returns a digest of what decides the values: nodes, attributes, constants."""
+    """Returns a digest of what decides the values: nodes, attributes, constants, also of bodies."""
     digest = hashlib.sha256("\n".join(names).encode())
-    for node in graph.nodes:
+    for node in (n for g in graphs_of(graph) for n in g.nodes):
         digest.update(repr((node.op, sorted(node.attrs.items(), key=lambda a: a[0]))).encode())
         for v in node.inputs:
             digest.update(b"_" if v is None else v.name.encode())
             if v is not None and v.const is not None:
                 digest.update(np.ascontiguousarray(v.const).tobytes())
     return digest.hexdigest()
-
-
-def observable(value: Value) -> bool:
-    """Whether a value can be observed: a computed float32 tensor or input."""
-    return value.dtype is DType.FLOAT32 and not value.is_const

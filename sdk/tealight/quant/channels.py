@@ -50,7 +50,7 @@ class ChannelStatistics:
     Attributes:
         low: Least number of each channel, at most 0.
         high: Greatest, at least 0.
-        power: Mean square.
+        power: Mean square; NaN or infinite once a number was.
         count: Numbers of a channel so far.
     """
 
@@ -71,7 +71,8 @@ class ChannelStatistics:
             return
         self.low, self.high = np.minimum(self.low, rows.min(0)), np.maximum(self.high, rows.max(0))
         total = self.count + len(rows)
-        self.power += ((rows * rows).mean(0) - self.power) * (len(rows) / total)
+        with np.errstate(invalid="ignore"):
+            self.power += ((rows * rows).mean(0) - self.power) * (len(rows) / total)
         self.count = total
 
     @property
@@ -102,7 +103,9 @@ def _scales(node: Node) -> bool:
         last = len(node.outputs[0].shape) - 1 if node.outputs[0] is not None else 0
         return node.attrs["axis"] in (-1, last) and all(v is None or v.is_const for v in node.inputs[1:])
     weight, bias = node.input(1), node.input(2)
-    constant = weight is not None and weight.is_const and (bias is None or bias.is_const)
+    constant = (
+        weight is not None and weight.const is not None and weight.const.size > 0 and (bias is None or bias.is_const)
+    )
     return constant and node.input(3) is None and is_plain(node)
 
 

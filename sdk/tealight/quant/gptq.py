@@ -40,7 +40,8 @@ class Moments:
     def add(self, x: np.ndarray) -> None:
         """Adds rows x [..., k]."""
         rows = x.reshape(-1, self.total.shape[0]).astype(np.float64)
-        self.total += rows.T @ rows
+        with np.errstate(invalid="ignore"):  # infinity among the inputs: gptq() leaves such moments out
+            self.total += rows.T @ rows
         self.rows += len(rows)
 
 

@@ -233,7 +233,8 @@ def _divergence(centres: np.ndarray, counts: np.ndarray, low: float, high: float
 
 def weight_scales(weight: np.ndarray, settings: Settings, axis: int = 0, dtype: DType = DType.INT8) -> np.ndarray:
     """Returns the symmetric scales of a weight, float32 [n] along an axis, or [] for one scale."""
-    rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)
+    length = weight.size // weight.shape[axis] if weight.shape[axis] else 0
+    rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], length).astype(np.float64)
     rows = rows if settings.per_channel else rows.reshape(1, -1)
     bound = np.abs(rows).max(axis=1, initial=0.0)
     if settings.weight_observer == "mse":

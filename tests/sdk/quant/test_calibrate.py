@@ -14,6 +14,7 @@ from graph_builder import Build
 from tealight.errors import QuantizeError
 from tealight.ir.graph import Graph
 from tealight.ir.interpret import evaluate
+from tealight.ir.types import DType, TensorType
 from tealight.quant.calibrate import Calibration, Runner, calibrate
 
 
@@ -108,6 +109,25 @@ def test_state_of_other_data_or_of_another_graph(tmp_path, native: None) -> None
     assert not same(first, calibrate(other, other_names, [{"x": rows(4)}], state=state))  # begins anew
 
 
+def test_state_of_other_bodies(tmp_path, native: None) -> None:
+    def graph(factor: float) -> Graph:
+        body = Graph("body")
+        body.add_input("i", TensorType(DType.INT64, ()))
+        going = body.add_input("going", TensorType(DType.BOOL, ()))
+        v = body.add_input("v", TensorType(DType.FLOAT32, (1, 2)))
+        scaled = body.add("binary", [v, body.constant(np.float32(factor))], {"kind": "mul"}, outputs=["w"])
+        body.outputs = [going, *scaled]
+        g = Graph("main")
+        x = g.add_input("x", TensorType(DType.FLOAT32, (1, 2)))
+        steps, go = g.constant(np.array(2, np.int64)), g.constant(np.array(True))
+        g.outputs = g.add("loop", [steps, go, x], {"carried": 1}, outputs=["y"], subgraphs={"body": body})
+        return g
+
+    state, samples = tmp_path / "state.npz", [{"x": np.ones((1, 2), np.float32)}]
+    for factor in (2.0, 3.0):
+        assert calibrate(graph(factor), ["y"], samples, state=state).statistics["y"].greatest == factor**2
+
+
 def test_damaged_state_is_named(tmp_path, native: None) -> None:
     graph, names = small()
     state, samples = tmp_path / "state.npz", [{"x": rows(4)}]
@@ -151,6 +171,14 @@ def test_data_that_does_not_fit(data: list[Any], message: str, native: None) -> 
     graph, names = small()
     with pytest.raises(QuantizeError, match=message):
         calibrate(graph, names, data)
+
+
+def test_what_the_model_refuses_is_told_of_the_data(native: None) -> None:
+    g = Graph("main")
+    rows = g.constant(np.ones((4, 2), np.float32))
+    g.outputs = g.add("gather", [rows, g.add_input("ids", TensorType(DType.INT64, (1,)))], {"axis": 0}, outputs=["y"])
+    with pytest.raises(QuantizeError, match=r"calibration: gather.*index 9"):
+        calibrate(g, ["y"], [{"ids": np.array([9])}])
 
 
 def test_infinity_inside_the_model_is_no_error(native: None) -> None:

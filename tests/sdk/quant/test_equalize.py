@@ -40,6 +40,29 @@ def test_uneven_channels_become_even(native):
         assert np.allclose(after[name], array, rtol=1e-4, atol=1e-3)
 
 
+def test_ranges_of_a_few_rows_are_chance(native):
+    b = Build()
+    b.graph.outputs = [b.dense(b.unary("relu", b.dense(b.input(4, 16), 24)), 8)]
+    (name,) = b.feeds
+    assert not equalize(b.graph, [b.feeds])
+    assert equalize(b.graph, [{name: b.rng.standard_normal((4, 16)).astype(np.float32)} for _ in range(64)])
+
+
+def test_channels_that_reach_infinity_are_left(native):
+    b = uneven("relu")
+    (name,) = b.feeds
+    weights = [n.inputs[1] for n in b.graph.nodes if n.op == "conv2d"]
+    assert not equalize(b.graph, [b.feeds, {name: np.full_like(b.feeds[name], 3e38)}])
+    assert [n.inputs[1] for n in b.graph.nodes if n.op == "conv2d"] == weights
+
+
+def test_a_layer_without_weights_has_no_link():
+    b = Build()
+    first = b("fully_connected", b.input(2, 0), b.const(np.zeros((6, 0))))
+    b.graph.outputs = [b("fully_connected", b.unary("relu", first), b.normal(3, 6))]
+    assert not find_links(b.graph, ("fully_connected",))
+
+
 def evaluate_value(b: Build, value) -> np.ndarray:
     b.graph.outputs, kept = [value], b.graph.outputs
     result = evaluate(b.graph, b.feeds)[value.name]
