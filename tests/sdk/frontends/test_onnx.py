@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 from sdk.frontends.graph_interpreter import evaluate
 
 from tealight.errors import ImportModelError, TealightError, UnsupportedOpError
@@ -154,14 +155,38 @@ def test_all_unsupported_ops_are_reported_at_once():
     assert caught.value.node == "first" and caught.value.op == "Det"
 
 
-def test_weight_that_is_computed_at_run_time_is_refused():
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "group"),
+    [((2, 3, 8, 9), (4, 3, 3, 3), 1), ((1, 6, 7, 7), (6, 1, 3, 2), 6), ((1, 6, 7), (4, 3, 3), 2)],
+)
+def test_convolution_with_a_computed_weight(x_shape, w_shape, group):
+    # dynamic convolutions, and trackers that correlate a template with a picture
+    rank = len(x_shape) - 2
+    attrs = {"group": group, "strides": [2] * rank, "pads": [1] * rank + [0] * rank}
     model = model_of(
-        [helper.make_node("Conv", ["x", "w"], ["y"])],
-        [("x", F, [1, 3, 8, 8]), ("w", F, [4, 3, 3, 3])],
+        [helper.make_node("Conv", ["x", "w", "b"], ["y"], **attrs)],
+        [("x", F, x_shape), ("w", F, w_shape)],
         [("y", F, None)],
+        initializers={"b": np.arange(w_shape[0], dtype=np.float32)},
     )
-    with pytest.raises(UnsupportedOpError, match=r"weight \(input 'w'\) is computed at run time, expected a constant"):
-        frontend.load(model)
+    rng = np.random.default_rng(3)
+    feeds = {"x": rng.normal(size=x_shape).astype(np.float32), "w": rng.normal(size=w_shape).astype(np.float32)}
+    wanted = ReferenceEvaluator(model).run(None, feeds)[0]
+    np.testing.assert_allclose(evaluate(frontend.load(model), feeds)["y"], wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [60, 3000])
+def test_condition_behind_many_nodes_is_found_to_vary(length):
+    # each node reads the one before twice: a search without memory takes 2^60 steps, one by recursion is too deep
+    nodes = [helper.make_node("Add", [f"v{i}", f"v{i}"], [f"v{i + 1}"]) for i in range(length)]
+    nodes += [helper.make_node("Greater", [f"v{length}", "zero"], ["c"])]
+    branches = {}
+    for name, op in (("then_branch", "Relu"), ("else_branch", "Neg")):
+        out = helper.make_tensor_value_info(name, F, [])
+        branches[name] = helper.make_graph([helper.make_node(op, ["v0"], [name])], name, [], [out])
+    nodes.append(helper.make_node("If", ["c"], ["y"], **branches))
+    model = model_of(nodes, [("v0", F, [])], [("y", F, [])], initializers={"zero": np.float32(0)})
+    assert frontend.load(model).nodes[-1].op == "if"
 
 
 def test_operands_that_do_not_fit_name_the_node():

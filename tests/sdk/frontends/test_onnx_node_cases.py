@@ -32,7 +32,7 @@ REFUSED: dict[str, str] = {
     r"ai_onnx_ml": "classical machine learning",
     r".*(FLOAT8|FLOAT4|FLOAT6|INT2|INT4|E8M0|e4m3|e5m2|float4|float8)": "dtypes without a kernel",
     r"maxpool_with_argmax": "MaxPool indices",
-    r"(averagepool|maxpool|lppool|gridsample|convtranspose|col2im)(_[a-z_]*)?_?([35]d|volumetric)": "volumetric layers",
+    r"(lppool|gridsample|convtranspose|col2im)(_[a-z_]*)?_?([35]d|volumetric)": "volumetric layers",
     r"scan_sum": "Scan of opset 8",
 }
 #: Start of the case name -> why its expected outputs are not ours.

@@ -7,128 +7,21 @@ remove between neighbours. One spatial dim is treated as an image of height 1.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-
 import numpy as np
 
 from tealight.frontends.onnx.context import NodeContext, RefusedError
 from tealight.frontends.onnx.registry import converts
+from tealight.frontends.onnx.volume import average_pool_volume, convolve_volume, max_pool_volume
+from tealight.frontends.onnx.window import Window, as_2d, kernel_of, padded_window, weight_of, window_of
 from tealight.ir.graph import Value
-from tealight.ir.types import DType
-
-
-@dataclasses.dataclass
-class Window:
-    """Kernel, strides, pads [begins, ends] and dilations per spatial axis, as the foreign node has them."""
-
-    kernel: list[int]
-    strides: list[int]
-    pads: list[int]
-    dilations: list[int]
-
-    @property
-    def extent(self) -> list[int]:
-        """Size of the dilated kernel."""
-        return [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True)]
-
-    def attrs(self) -> dict[str, list[int]]:
-        """Returns the attributes of a 2-d op."""
-        one = len(self.kernel) == 1
-        pads = [0, self.pads[0], 0, self.pads[1]] if one else list(self.pads)
-        lead = [1] if one else []
-        return {
-            "kernel_shape": lead + self.kernel,
-            "strides": lead + self.strides,
-            "pads": pads,
-            "dilations": lead + self.dilations,
-        }
-
-
-def padded_window(c: NodeContext, x: Value, kernel: Sequence[int], fill: float) -> tuple[Value, Window]:
-    """Returns x and the window of a node over it; auto_pad of open sizes pads x with `fill` at run time."""
-    auto = c.text("auto_pad", "NOTSET")
-    strides = c.integers("strides", [1] * len(kernel))
-    is_open = any(isinstance(d, str) and s != 1 for d, s in zip(x.shape[2:], strides, strict=False))
-    if auto not in ("SAME_UPPER", "SAME_LOWER") or not is_open:
-        return x, window_of(c, x, kernel)
-    c.attrs["auto_pad"] = "VALID"
-    window = window_of(c, x, kernel)
-    size = c.add("shape", [x], {"start": 2, "end": len(x.shape)})
-    stride, extent = c.int64s(window.strides), c.int64s(window.extent)
-    count = c.binary("div", c.binary("add", size, c.int64s([s - 1 for s in window.strides])), stride)
-    reach = c.binary("add", c.binary("mul", c.binary("sub", count, c.int64s([1])), stride), extent)
-    total = c.binary("max", c.binary("sub", reach, size), c.int64s([0]))
-    small = c.binary("div", total, c.int64s([2]))
-    large = c.binary("sub", total, small)
-    outer = c.int64s([0, 0])
-    parts = [outer, small, outer, large] if auto == "SAME_UPPER" else [outer, large, outer, small]
-    return c.add("pad", [x, c.concat(parts, 0), c.scalar(fill, x)], {"mode": "constant"}), window
-
-
-def window_of(c: NodeContext, x: Value, kernel: Sequence[int]) -> Window:
-    """Returns the window of a node over x [n, c, ...], with auto_pad resolved."""
-    spatial = len(x.shape) - 2
-    if spatial < 1 or len(kernel) != spatial:
-        raise RefusedError(f"kernel of {len(kernel)} dims over an input of rank {len(x.shape)}, expected rank - 2 dims")
-    for key, count in (("strides", spatial), ("dilations", spatial), ("pads", 2 * spatial)):
-        if c.has(key) and len(c.integers(key)) != count:
-            raise RefusedError(f"{key} {c.integers(key)}, expected {count} numbers")
-    ones = [1] * spatial
-    window = Window(
-        list(kernel), c.integers("strides", ones), c.integers("pads", [0] * 2 * spatial), c.integers("dilations", ones)
-    )
-    auto = c.text("auto_pad", "NOTSET")
-    if auto in ("SAME_UPPER", "SAME_LOWER"):
-        window.pads = _same_pads(c, x, window, upper=auto == "SAME_UPPER")
-    elif auto == "VALID":
-        window.pads = [0] * 2 * spatial
-    elif auto not in ("NOTSET", ""):
-        raise RefusedError(f"auto_pad '{auto}', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")
-    return window
-
-
-def _same_pads(c: NodeContext, x: Value, window: Window, *, upper: bool) -> list[int]:
-    begins, ends = [], []
-    for i, (extent, stride) in enumerate(zip(window.extent, window.strides, strict=True)):
-        total = extent - 1
-        if stride != 1:
-            size = c.static(x, 2 + i, "spatial size under auto_pad")
-            total = max((-(-size // stride) - 1) * stride + extent - size, 0)
-        small, large = total // 2, total - total // 2
-        begins.append(small if upper else large)
-        ends.append(large if upper else small)
-    return begins + ends
-
-
-def weight_of(c: NodeContext, x: Value) -> Value:
-    """Returns the constant weight of a convolution, which may be kept as integers."""
-    weight = c.input(1)
-    if not c.is_weight(weight):
-        weight = c.constant(c.array(1, "weight"), name=f"{c.name}.weight")
-    if len(weight.shape) != len(x.shape):
-        raise RefusedError(
-            f"weight of shape {list(weight.shape)} for an input of rank {len(x.shape)}, expected equal ranks"
-        )
-    if weight.dtype is not DType.FLOAT32:
-        raise RefusedError(f"weight of {weight.dtype.label}, expected a float type", "use the float model")
-    return weight
-
-
-def kernel_of(weight: Value) -> list[int]:
-    """Returns the spatial dims of a weight [a, b, ...]."""
-    return [int(d) for d in weight.shape[2:]]
-
-
-def as_2d(weight: np.ndarray) -> np.ndarray:
-    """Returns a weight [a, b, k] as [a, b, 1, k]."""
-    return weight[:, :, None, :] if weight.ndim == 3 else weight
 
 
 @converts("Conv")
 def conv(c: NodeContext) -> Value:
-    """Conv with 1 or 2 spatial dims, any group; one filter per channel makes a depthwise convolution."""
-    x = c.input(0)
+    """Conv with 1 to 3 spatial dims, any group; one filter per channel makes a depthwise convolution."""
+    x, weight = c.input(0), c.input(1)
+    if not c.is_weight(weight) and c.known_array(weight) is None:
+        return convolve_computed(c, x, weight, c.optional(2))
     weight = weight_of(c, x)
     x, window = padded_window(c, x, c.integers("kernel_shape", kernel_of(weight)), 0.0)
     return convolve(c, x, weight, c.optional(2), window)
@@ -138,8 +31,8 @@ def convolve(c: NodeContext, x: Value, weight: Value, bias: Value | None, window
     """Adds a convolution of x [n, c, ...] with weight [oc, ic / group, ...]."""
     group = c.integer("group", 1)
     rank = len(x.shape)
-    if rank not in (3, 4):
-        raise RefusedError(f"{rank - 2} spatial dims, expected 1 or 2", "volumetric (3-d) layers have no kernels")
+    if rank not in (3, 4, 5):
+        raise RefusedError(f"{rank - 2} spatial dims, expected 1 to 3")
     oc, per_group = (int(d) for d in weight.shape[:2])
     channels = x.shape[1]
     if group < 1 or oc % group or (isinstance(channels, int) and channels != per_group * group):
@@ -147,6 +40,8 @@ def convolve(c: NodeContext, x: Value, weight: Value, bias: Value | None, window
             f"weight {list(weight.shape)} with group {group} for {channels} channels, "
             "expected [oc, channels / group, ...] and oc a multiple of group"
         )
+    if rank == 5:
+        return convolve_volume(c, x, weight, bias, window)
     image = c.to_image(x)
     operands: list[Value | None] = [image]
     attrs: dict[str, object] = dict(window.attrs())
@@ -160,6 +55,31 @@ def convolve(c: NodeContext, x: Value, weight: Value, bias: Value | None, window
     if bias is not None:
         operands.append(bias)
     return c.from_image(c.add(op, operands, attrs), rank)
+
+
+def convolve_computed(c: NodeContext, x: Value, weight: Value, bias: Value | None) -> Value:
+    """Adds a convolution whose weight is computed at run time: a product of the taps with it."""
+    rank, group = len(x.shape), c.integer("group", 1)
+    if rank not in (3, 4) or len(weight.shape) != rank:
+        raise RefusedError(f"a computed weight of rank {len(weight.shape)} for rank {rank}, expected 3 or 4 for both")
+    oc, per_group, *kernel = (c.static(weight, i, "size of the computed weight") for i in range(rank))
+    x, window = padded_window(c, x, c.integers("kernel_shape", kernel), 0.0)
+    count = int(np.prod(kernel))
+    taps = np.tile(np.eye(count, dtype=np.float32).reshape(count, *kernel), (group * per_group, *[1] * len(kernel)))
+    each = c.constant(as_2d(taps[:, None]).transpose(0, 2, 3, 1), name=f"{c.name}.taps")
+    attrs = {**window.attrs(), "group": group * per_group}
+    columns = c.add("conv2d", [c.to_image(x), each], attrs)  # [n, oh, ow, c * taps]
+    n, oh, ow, _ = c.dims(columns)
+    deep = per_group * count
+    matrix = c.transpose(c.reshape(weight, [group, oc // group, deep]), [0, 2, 1])
+    if deep == count and oc == group:
+        shares = c.binary("mul", c.reshape(columns, [n, oh, ow, group, deep]), c.reshape(weight, [group, deep]))
+        y = c.reduce("sum", shares, [4], keepdims=False)
+    else:
+        rows = c.transpose(c.reshape(columns, [n, -1, group, deep]), [0, 2, 1, 3])
+        y = c.transpose(c.add("matmul", [rows, matrix], {"alpha": 1.0}), [0, 2, 1, 3])
+        y = c.reshape(y, [n, oh, ow, oc])
+    return c.from_image(y if bias is None else c.binary("add", y, bias), rank)
 
 
 @converts("ConvTranspose")
@@ -234,7 +154,10 @@ def max_pool(c: NodeContext) -> Value:
     if c.wants(1):
         raise RefusedError("result Indices is used, expected only the pooled values", "MaxUnpool pairs have no import")
     x, window = padded_window(c, c.input(0), c.integers("kernel_shape"), -np.inf)
-    attrs = {**window.attrs(), "ceil_mode": bool(c.integer("ceil_mode", 0))}
+    ceil_mode = bool(c.integer("ceil_mode", 0))
+    if len(x.shape) == 5:
+        return max_pool_volume(c, x, window, ceil_mode=ceil_mode)
+    attrs = {**window.attrs(), "ceil_mode": ceil_mode}
     return c.from_image(c.add("max_pool2d", [c.to_image(x)], attrs), len(x.shape))
 
 
@@ -243,11 +166,10 @@ def average_pool(c: NodeContext) -> Value:
     """AveragePool."""
     x = c.input(0)
     window = window_of(c, x, c.integers("kernel_shape"))
-    attrs = {
-        **window.attrs(),
-        "ceil_mode": bool(c.integer("ceil_mode", 0)),
-        "count_include_pad": bool(c.integer("count_include_pad", 0)),
-    }
+    how = {name: bool(c.integer(name, 0)) for name in ("ceil_mode", "count_include_pad")}
+    if len(x.shape) == 5:
+        return average_pool_volume(c, x, window, **how)
+    attrs = {**window.attrs(), **how}
     return c.from_image(c.add("average_pool2d", [c.to_image(x)], attrs), len(x.shape))
 
 

@@ -17,8 +17,9 @@ from onnx import TensorProto
 from tealight import ops
 from tealight.frontends.onnx.context import NodeContext, RefusedError, dtype_of
 from tealight.frontends.onnx.math import linear, product
-from tealight.frontends.onnx.nn import convolve, kernel_of, weight_of, window_of
+from tealight.frontends.onnx.nn import convolve
 from tealight.frontends.onnx.registry import converts
+from tealight.frontends.onnx.window import kernel_of, padded_window, weight_of, window_of
 from tealight.ir.graph import Value
 from tealight.ir.types import DType
 from tealight.ops._dequantized import DequantizedConstant
@@ -185,7 +186,7 @@ def qlinear_conv(c: NodeContext) -> Value:
         scale = c.array(1, "scale of x").reshape(-1) * c.array(4, "scale of the weight").reshape(-1)
         per_channel = c.constant(scale.astype(np.float32).reshape(() if scale.size == 1 else (-1,)))
         bias = dequantize(c, c.input(8), per_channel, None, 0)
-    window = window_of(c, x, c.integers("kernel_shape", kernel_of(weight)))
+    x, window = padded_window(inner, x, c.integers("kernel_shape", kernel_of(weight)), 0.0)
     return _back(c, convolve(c, x, weight, bias, window), _steps(c, 6), c.input(0))
 
 
