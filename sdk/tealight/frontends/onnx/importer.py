@@ -32,7 +32,7 @@ from tealight.frontends.onnx.context import (
 from tealight.frontends.onnx.functions import evaluate_constants, schema_function
 from tealight.frontends.onnx.refused import REFUSED
 from tealight.frontends.problems import Problem, problem_text
-from tealight.ir.graph import Graph, Value
+from tealight.ir.graph import Graph, Node, Value
 from tealight.ir.types import Dim, DType, TensorType
 
 _LOG = logging.getLogger("tealight")
@@ -91,6 +91,7 @@ class Importer:
         problems: What cannot be imported.
         notes: What differs from the model.
         four_bit: Constants that the model has in 4 bits and the graph in 8, with their dtype there.
+        varying: Values that are known to depend on an input of their graph.
     """
 
     def __init__(self, proto: ModelProto, name: str) -> None:
@@ -102,6 +103,7 @@ class Importer:
         self.invalid: list[TealightError] = []
         self.notes: list[str] = []
         self.four_bit: dict[Value, DType] = {}
+        self.varying: set[Value] = set()
         self._made_up = 0
 
     def run(self, shapes: dict[str, Sequence[int | str]]) -> Graph:
@@ -288,21 +290,38 @@ class Scope:
 
     def evaluate(self, value: Value) -> np.ndarray | None:
         """Returns the elements of a value that depends on nothing but constants, of any size; else None."""
-        if value.const is not None:
-            return value.const
-        if value.producer is None:
-            return None
-        node = value.producer
-        if node.subgraphs:
-            return None
-        operands = [None if v is None else self.evaluate(v) for v in node.inputs]
-        if any(v is not None and o is None for v, o in zip(node.inputs, operands, strict=True)) or not node.inputs:
-            return None
+        made: dict[Value, np.ndarray] = {}
+        path = [value]  # without recursion: graphs are thousands of nodes deep
+        while path:
+            last = path[-1]
+            node = last.producer
+            missing = None
+            if last.const is not None:
+                made[last] = last.const
+            elif last in self.importer.varying or node is None or node.subgraphs or not node.inputs:
+                self.importer.varying.update(path)
+                return None
+            else:
+                missing = next((v for v in node.inputs if v is not None and v not in made), None)
+                if missing is None and not self._fold(node, made):
+                    self.importer.varying.update(path)
+                    return None
+            if missing is None:
+                path.pop()
+            else:
+                path.append(missing)
+        return made[value]
+
+    @staticmethod
+    def _fold(node: Node, made: dict[Value, np.ndarray]) -> bool:
+        """Adds the results of a node over made arrays to them; False where it cannot be computed now."""
         scratch = Graph("fold")
-        constants = [None if o is None else scratch.constant(o) for o in operands]
+        constants = [None if v is None else scratch.constant(made[v]) for v in node.inputs]
         results = folding.fold(node.op, constants, node.attrs, force=True)
-        at = next(i for i, v in enumerate(node.outputs) if v is value)
-        return None if results is None else results[at]
+        if results is None:
+            return False
+        made.update((v, array) for v, array in zip(node.outputs, results, strict=False) if v is not None)
+        return True
 
     # ---- nodes ----
 
