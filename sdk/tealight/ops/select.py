@@ -116,7 +116,7 @@ class Unique(OpDef):
 
     name = "unique"
     inputs = ("x",)
-    outputs = ("y", "indices?", "inverse?", "counts?")
+    outputs = ("y?", "indices?", "inverse?", "counts?")
     defaults = {"has_axis": False, "axis": 0, "sorted": True}
     data_dependent = True
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flatbuffers import flexbuffers
 from sdk.frontends.graph_interpreter import evaluate
 from sdk.frontends.tflite_builder import ModelBuilder
 
@@ -94,7 +95,8 @@ def test_boxes_are_those_of_the_kernel(changes: dict[str, Any], is_quantized: bo
 def test_options_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
     data = model(OPTIONS, 6, 5, False)
     graph = reader.parse(data, "x")
-    graph.graphs[0].operators[0].options.update(changes)
+    options = flexbuffers.Dumps(OPTIONS | changes)
+    graph.graphs[0].operators[0].custom = np.frombuffer(options, np.uint8)
     with pytest.raises(UnsupportedOpError, match="expected"):
         Importer(graph).run({}, [])
 

@@ -40,8 +40,8 @@ def encode(b: flatbuffers.Builder, table: str, values: dict[str, Any]) -> int:
             offsets[f.slot] = b.CreateNumpyVector(np.ascontiguousarray(value, f.kind))
         elif f.kind == "string":
             offsets[f.slot] = b.CreateString(value)
-        elif f.kind == "options":
-            offsets[f.slot] = encode(b, schema.OPTIONS[values[f"{f.name}_type"]], value)
+        elif f.kind in schema.UNIONS:
+            offsets[f.slot] = encode(b, schema.UNIONS[f.kind][values[f"{f.name}_type"]], value)
         elif f.kind in schema.TABLES:
             offsets[f.slot] = encode(b, f.kind, value)
         else:

@@ -460,9 +460,51 @@ def _images() -> list[Case]:
     return cases
 
 
+def _positions() -> list[Case]:
+    ints = Operand((4,), "int32")
+    integers = Operand((9,), "int32", low=-20, high=20)
+    nms = [f(6, 4, low=0, high=1), f(6, low=0, high=1), c(4), c(0.3, "float32"), c(0.1, "float32")]
+    count, index = Operand((), "int32"), Operand((4,), "int32")
+    cases = [
+        Case("GATHER", [f(2, 3, 5, 4), c([[0, 4, 4], [1, 0, 3]])], [f(2, 3, 3, 4)], 23, {"axis": 2, "batch_dims": 1}),
+        Case("GATHER", [f(2, 3, 5), c([[[0], [2]], [[1], [1]]])], [f(2, 2, 1, 5)], 23, {"axis": 1, "batch_dims": 1}),
+        Case("GATHER", [q(2, 3), c([[2, 0], [1, 1]])], [q(2, 2)], 23, {"axis": 1, "batch_dims": -1}, steps=0),
+        Case("SCATTER_ND", [c([[1], [3], [1]]), f(3, 2), c([5, 2])], [f(5, 2)]),
+        Case("SCATTER_ND", [c([[1, 0], [3, 1]]), Operand((2,), "int32"), c([5, 2])], [Operand((5, 2), "int32")]),
+        Case("SPARSE_TO_DENSE", [c([[0, 1], [2, 3]]), c([4, 5]), f(2), c(-1, "float32")], [f(4, 5)]),
+        Case("SPARSE_TO_DENSE", [c([0, 3]), c([4]), f(), c(0, "float32")], [f(4)]),
+        Case("SEGMENT_SUM", [f(5, 3), c([0, 0, 1, 2, 2])], [f(3, 3)]),
+        Case("WHERE", [Operand((3, 4), "bool")], [Operand((7, 2), "int64")]),
+        Case("UNIQUE", [c([3, 1, 3, 7, 1])], [Operand((3,), "int32"), Operand((5,), "int32")], 80, {"index_type": 2}),
+        Case("RANGE", [c(1), c(12), c(3)], [ints]),
+        Case("RANGE", [c(5, "float32"), c(0, "float32"), c(-1.5, "float32")], [f(4)]),
+        Case("BUCKETIZE", [f(3, 5)], [Operand((3, 5), "int32")], 115, {"boundaries": [-1, 0, 0.5, 1.5]}),
+        Case("BROADCAST_ARGS", [c([3, 1, 2]), c([4, 1])], [Operand((3,), "int32")]),
+        Case("REVERSE_SEQUENCE", [f(2, 5, 3), c([2, 5])], [f(2, 5, 3)], 87, {"seq_dim": 1, "batch_dim": 0}),
+        Case("MATRIX_DIAG", [f(2, 3)], [f(2, 3, 3)]),
+        Case("MATRIX_SET_DIAG", [f(2, 3, 4), f(2, 3)], [f(2, 3, 4)]),
+        Case("MATRIX_SET_DIAG", [f(4, 3), f(3)], [f(4, 3)]),
+        Case("ATAN2", [f(3, 50), f(3, 50)], [f(3, 50)]),
+        Case("ATAN2", [c([0, 0, 0, 1, -1, 2], "float32"), c([0, 1, -1, 0, 0, -2], "float32")], [f(6)]),
+        Case("FLOOR_DIV", [integers, c([3, -3, 7, -7, 2, 2, 5, -5, 1])], [Operand((9,), "int32")]),
+        Case(
+            "L2_POOL_2D", [f(1, 7, 6, 3)], [f(1, 4, 3, 3)], 5, {**_SAME, **_TWO, "filter_height": 3, "filter_width": 2}
+        ),
+        Case("NON_MAX_SUPPRESSION_V4", nms, [index, count]),
+        Case("NON_MAX_SUPPRESSION_V5", [*nms, c(0, "float32")], [index, f(4), count]),
+    ]
+    for start in ([1, 0, 2], [-3, 1, 9]):
+        cases.append(Case("DYNAMIC_UPDATE_SLICE", [f(4, 3, 5), f(2, 3, 2), c(start)], [f(4, 3, 5)]))
+        cases.append(Case("DYNAMIC_UPDATE_SLICE", [f(4, 3, 5), f(1, 3, 5), c(start)], [f(4, 3, 5)]))
+    numbers = c([2, 0, -1, 2, 0])
+    for kind in ("SUM", "PROD", "MAX", "MIN"):
+        cases.append(Case(f"UNSORTED_SEGMENT_{kind}", [f(5, 3), numbers, c(4)], [f(4, 3)]))
+    return cases
+
+
 _FAMILIES = (
     _convolutions, _depthwise_convolutions, _transposed_convolutions, _products, _pools, _functions, _pairs, _types,
-    _reductions, _shapes, _images,
+    _reductions, _shapes, _images, _positions,
 )  # fmt: skip
 CASES = [case for family in _FAMILIES for case in family()]
 for _i, _case in enumerate(CASES):

@@ -26,7 +26,6 @@ struct Scratch {
 Status Prepare(OpContext& context) {
   const Tensor* x;
   RETURN_IF_ERROR(PlainOperand(context, 0, "x", &x));
-  RETURN_IF_ERROR(WantedResult(context, 0));
   if (!HasSortKey(x->dtype))
     return context.Error(TL_ERROR_INVALID_BUNDLE, "x: %s, expected numbers", DTypeName(x->dtype));
   const auto& attributes = context.attributes<schema::Unique>();
@@ -122,10 +121,10 @@ Status Run(OpContext& context) {
   RETURN_IF_ERROR(context.ResizeOutput(3, DType::kInt64, count_shape));
   const int64_t bytes = static_cast<int64_t>(DTypeSize(x.dtype)), row = state.inner * bytes;
   const int64_t blocks = row == 0 ? 0 : state.length / state.inner;
-  char* y = context.output(0)->As<char>();
+  Tensor* y = context.output(0);
   for (int64_t g = 0; g < groups; ++g) {
-    for (int64_t b = 0; b < blocks; ++b) {
-      CopyItem(y + (b * groups + s.place[g]) * row, x.As<char>() + (b * n + s.first[g]) * row, row);
+    for (int64_t b = 0; y != nullptr && b < blocks; ++b) {
+      CopyItem(y->As<char>() + (b * groups + s.place[g]) * row, x.As<char>() + (b * n + s.first[g]) * row, row);
     }
     if (context.output(1) != nullptr) context.output(1)->As<int64_t>()[s.place[g]] = s.first[g];
     if (context.output(3) != nullptr) context.output(3)->As<int64_t>()[s.place[g]] = s.counts[g];

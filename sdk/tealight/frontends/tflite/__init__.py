@@ -8,11 +8,21 @@ schema.py holds the file format as data, flatbuffer.py and reader.py read files,
 family file holds one converter per operator.
 """
 
-from tealight.frontends.tflite import control_flow, detection, layers, movement, pointwise, recurrent, reduction
+from tealight.frontends.tflite import (
+    control_flow,
+    detection,
+    indexing,
+    layers,
+    movement,
+    pointwise,
+    recurrent,
+    reduction,
+    signal,
+)
 from tealight.frontends.tflite.importer import load
 from tealight.frontends.tflite.registry import supported
 
 #: The converters register themselves when their files are imported.
-FAMILIES = (control_flow, detection, layers, movement, pointwise, recurrent, reduction)
+FAMILIES = (control_flow, detection, indexing, layers, movement, pointwise, recurrent, reduction, signal)
 
 __all__ = ["FAMILIES", "load", "supported"]

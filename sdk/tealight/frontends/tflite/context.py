@@ -16,6 +16,7 @@ import numpy as np
 
 from tealight.frontends import folding
 from tealight.frontends.problems import RefusedError
+from tealight.frontends.tflite import flatbuffer
 from tealight.frontends.tflite.reader import Operator
 from tealight.frontends.tflite.schema import ACTIVATIONS, PADDINGS
 from tealight.ir.graph import Graph, Value
@@ -123,6 +124,19 @@ class OperatorContext:
         """Returns operand i as it is: integers where it is quantized."""
         if not self.has(i):
             raise RefusedError(f"operand {i} is missing, expected a tensor")
+        if self.is_complex(i):
+            raise RefusedError(f"operand {i} of complex64, expected real numbers")
+        return self.scope.value(self.operator.inputs[i])
+
+    def is_complex(self, i: int) -> bool:
+        """Whether operand i is complex."""
+        tensor = self.operands[i] if i < len(self.operands) else None
+        return tensor is not None and tensor.type_name == "complex64"
+
+    def parts(self, i: int) -> Value:
+        """Returns operand i, which must be complex: [.., 2], real and imaginary parts."""
+        if not self.is_complex(i):
+            raise RefusedError(f"operand {i} of real numbers, expected complex64")
         return self.scope.value(self.operator.inputs[i])
 
     def real(self, i: int) -> Value:
@@ -176,6 +190,10 @@ class OperatorContext:
     def option(self, name: str, default: Any = 0) -> Any:
         """Returns an option, or the default where the file has no options."""
         return self.options.get(name, default)
+
+    def custom_options(self) -> dict[str, Any]:
+        """Returns the numbers that the flexbuffer of a custom operator names."""
+        return flatbuffer.custom_options(self.operator.custom, self.op)
 
     # ---- emitting ----
 

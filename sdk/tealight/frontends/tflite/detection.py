@@ -46,6 +46,7 @@ def detection_postprocess(c: OperatorContext) -> list[Value]:
     Fast: an anchor stands for its best classes, and the best of them decides. Regular: each class by itself, then the
     best of all.
     """
+    c.options = c.custom_options()
     scores = c.floats(1)
     dims = c.dims(scores, "the scores")
     classes = int(c.option("num_classes"))
@@ -161,3 +162,25 @@ def _results(c: OperatorContext, rows: Value, every: list[Value], places: list[t
     shown = [c.reshape(is_shown, [count, *[1] * (len(x.shape) - 1)]) for x in results]
     results = [c.add("where", [s, c.cast(x, DType.FLOAT32), zero]) for s, x in zip(shown, results, strict=True)]
     return [*(c.reshape(x, [1, *c.dims(x, "the result")]) for x in results), c.cast(found, DType.FLOAT32)]
+
+
+@converts("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5")
+def non_max_suppression(c: OperatorContext) -> list[Value]:
+    """The indices of the best boxes [n, 4] by scores [n] and, in version 5, their scores; and how many there are."""
+    boxes, scores = c.floats(0), c.floats(1)
+    (count,) = c.ints(2, "number of boxes")
+    if not 0 <= count <= _MOST_BOXES:
+        raise RefusedError(f"{count} boxes, expected up to {_MOST_BOXES}")
+    if c.op.endswith("V5") and float(c.array(5, "sigma").reshape(())) != 0:
+        raise RefusedError("scores that fall with overlap, expected sigma 0")
+    dims = c.dims(boxes, "the boxes")
+    operands = [c.reshape(boxes, [1, *dims]), c.reshape(scores, [1, 1, dims[0]]), c.constant(count, "int64")]
+    operands += [c.reshape(c.floats(i), []) for i in (3, 4)]
+    rows = c.add("non_max_suppression", operands)
+    found = _column(c, rows, 2)
+    index = c.cast(_filled(c, found, count, c.constant(0, "int64")), DType.INT32)
+    number = c.cast(c.reshape(c.add("shape", [found]), []), DType.INT32)
+    if c.op.endswith("V4"):
+        return [index, number]
+    chosen = c.add("gather", [scores, found], {"axis": 0})
+    return [index, _filled(c, chosen, count, c.constant(0.0, "float32")), number]

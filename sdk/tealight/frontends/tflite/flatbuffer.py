@@ -13,7 +13,7 @@ import numpy as np
 from flatbuffers import encode, flexbuffers, number_types
 
 from tealight.errors import ImportModelError
-from tealight.frontends.tflite.schema import IDENTIFIER, OPTIONS, TABLES, Field
+from tealight.frontends.tflite.schema import IDENTIFIER, TABLES, UNIONS, Field
 
 _SCALARS = {
     "bool": number_types.BoolFlags, "int8": number_types.Int8Flags, "uint8": number_types.Uint8Flags,
@@ -81,8 +81,8 @@ class Flatbuffer:
                 result[field.name] = self._vector(field, place, depth)
             elif field.kind == "string":
                 result[field.name] = self._string(self._follow(place)) if place else ""
-            elif field.kind == "options":
-                table = OPTIONS.get(int(result[f"{field.name}_type"]))
+            elif field.kind in UNIONS:
+                table = UNIONS[field.kind].get(int(result[f"{field.name}_type"]))
                 result[field.name] = self._table(table, self._follow(place), depth + 1) if place and table else {}
             elif field.kind in TABLES:
                 result[field.name] = self._table(field.kind, self._follow(place), depth + 1) if place else None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +15,9 @@ from tealight.frontends.tflite.registry import converts
 from tealight.frontends.tflite.schema import ACTIVATIONS
 from tealight.ir.graph import Value
 from tealight.ir.types import DType, QuantParams
+
+#: Padding (1: SAME, 2: VALID), stride along w, stride along h.
+_TRANSPOSE_OPTIONS = struct.Struct("<3i")
 
 
 def weight_of(c: OperatorContext, i: int, change: Callable[[np.ndarray], np.ndarray], axis: int | None = None) -> Value:
@@ -90,8 +94,23 @@ def depthwise_conv_2d(c: OperatorContext) -> Value:
 @converts("TRANSPOSE_CONV")
 def transpose_conv(c: OperatorContext) -> Value:
     """Operands: output shape, weight [oc, kh, kw, ic], x, bias?."""
-    out = c.ints(0, "output shape")
-    x = c.image(2)
+    return c.activated(_transposed(c, c.ints(0, "output shape"), 2))
+
+
+@converts("CUSTOM Convolution2DTransposeBias")
+def transpose_conv_with_bias(c: OperatorContext) -> Value:
+    """As TRANSPOSE_CONV, of x, weight, bias; the file tells the shape of the result. Its options are three ints."""
+    data = b"" if c.operator.custom is None else c.operator.custom.tobytes()
+    if len(data) < _TRANSPOSE_OPTIONS.size:
+        raise RefusedError(f"{len(data)} bytes of options, expected padding and strides")
+    padding, width, height = _TRANSPOSE_OPTIONS.unpack_from(data)
+    c.options = {"padding": padding - 1, "stride_h": height, "stride_w": width}
+    return _transposed(c, list(c.results[0].shape), 0)
+
+
+def _transposed(c: OperatorContext, out: list[int], at: int) -> Value:
+    """Returns the transposed convolution of operand `at` with weight 1 and bias behind them."""
+    x = c.image(at)
     oc, kh, kw, _ = c.array(1, "weight").shape
     strides = [c.option("stride_h", 1), c.option("stride_w", 1)]
     if len(out) != 4 or min(strides) < 1:
@@ -104,8 +123,8 @@ def transpose_conv(c: OperatorContext) -> Value:
         elif c.is_same_padding() or total:
             pads[i], pads[2 + i] = total // 2, total - total // 2
     attrs = {"kernel_shape": [kh, kw], "strides": strides, "pads": pads, "output_padding": extra}
-    operands = [x, weight_of(c, 1, lambda w: w), bias_of(c, 3, oc, x=2)]
-    return c.activated(c.add("conv_transpose2d", operands, attrs))
+    operands = [x, weight_of(c, 1, lambda w: w), bias_of(c, 3 if at == 2 else 2, oc, x=at)]
+    return c.add("conv_transpose2d", operands, attrs)
 
 
 @converts("FULLY_CONNECTED")
@@ -135,7 +154,8 @@ def batch_matmul(c: OperatorContext) -> Value:
 @converts("MAX_POOL_2D")
 def max_pool_2d(c: OperatorContext) -> Value:
     """The largest element of each window; integers stay as they are."""
-    x = c.moved() if not c.option("activation") else c.floats(0)
+    is_moved = not c.option("activation") and c.stored(0).dtype is not DType.INT16
+    x = c.moved() if is_moved else c.floats(0)
     if len(x.shape) != 4:
         raise RefusedError(f"operand of rank {len(x.shape)}, expected [n, h, w, c]")
     attrs = c.window(x, [c.option("filter_height", 1), c.option("filter_width", 1)])
@@ -158,3 +178,12 @@ def average_pool_2d(c: OperatorContext) -> Value:
     x = c.emitter.dequantize(c.name, stored, QuantParams(np.array(1 + more, np.float32), np.array(0, np.int32)))
     ones = QuantParams(np.array(1, np.float32), np.array(0, np.int32))
     return c.emitter.quantize(c.name, c.add("average_pool2d", [x], attrs), ones, stored.dtype)
+
+
+@converts("L2_POOL_2D")
+def l2_pool_2d(c: OperatorContext) -> Value:
+    """The root of the mean of each window's squares; the padding does not count."""
+    x = c.image(0)
+    attrs = c.window(x, [c.option("filter_height", 1), c.option("filter_width", 1)])
+    mean = c.add("average_pool2d", [c.unary("square", x)], {**attrs, "count_include_pad": False})
+    return c.activated(c.unary("sqrt", mean))

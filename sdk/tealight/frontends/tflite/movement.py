@@ -21,6 +21,8 @@ _MOST_MIRRORED = 1 << 20
 @converts("RESHAPE")
 def reshape(c: OperatorContext) -> Value:
     """The same elements in the shape of operand 1, or of the options."""
+    if c.is_complex(0):
+        return c.reshape(c.parts(0), [*(c.ints(1, "shape") if c.has(1) else c.option("new_shape", [])), 2])
     x = c.moved()
     if not c.has(1):
         return c.reshape(x, [int(d) for d in c.option("new_shape", [])])
@@ -35,11 +37,12 @@ def reshape(c: OperatorContext) -> Value:
 @converts("SQUEEZE")
 def squeeze(c: OperatorContext) -> Value:
     """Drops dims of one."""
-    x = c.moved()
+    x, behind = (c.parts(0), [2]) if c.is_complex(0) else (c.moved(), [])
     dims, given = c.dims(x, "the operand"), c.option("squeeze_dims", None)
+    dims = dims[: len(dims) - len(behind)]
     drop = {int(d) % len(dims) for d in given} if given is not None and len(given) else None
     kept = [d for i, d in enumerate(dims) if (d != 1 if drop is None else i not in drop)]
-    return c.reshape(x, kept)
+    return c.reshape(x, [*kept, *behind])
 
 
 @converts("EXPAND_DIMS")
@@ -177,24 +180,6 @@ def strided_slice(c: OperatorContext) -> Value:
     left = iter(c.dims(y, "the result"))
     taken = [(s, next(left) if s != 1 else 1) for s in shape]
     return c.reshape(y, [d for s, d in taken if s != 0] + list(left))
-
-
-@converts("GATHER", "EMBEDDING_LOOKUP")
-def gather(c: OperatorContext) -> Value:
-    """Elements at the indices of operand 1 along an axis."""
-    if c.op == "EMBEDDING_LOOKUP":
-        same = same_params(c.params(1), c.result_params())
-        return c.add("gather", [c.stored(1) if same else c.real(1), c.stored(0)], {"axis": 0})
-    if c.option("batch_dims"):
-        raise RefusedError(f"batch_dims {c.option('batch_dims')}, expected 0")
-    x = c.moved()
-    return c.add("gather", [x, c.stored(1)], {"axis": int(c.option("axis")) % len(x.shape)})
-
-
-@converts("GATHER_ND")
-def gather_nd(c: OperatorContext) -> Value:
-    """Elements at index vectors."""
-    return c.add("gather_nd", [c.moved(), c.stored(1)], {"batch_dims": 0})
 
 
 @converts("TILE")

@@ -54,8 +54,28 @@ def not_equal(c: OperatorContext) -> Value:
 
 @converts("FLOOR_DIV")
 def floor_div(c: OperatorContext) -> Value:
-    """Floor(a / b) of floats."""
-    return c.unary("floor", c.binary("div", c.floats(0), c.floats(1)))
+    """Floor(a / b)."""
+    a, b = c.real(0), c.real(1)
+    if a.dtype.is_float:
+        return c.unary("floor", c.binary("div", a, b))
+    return c.binary("div", c.binary("sub", a, c.binary("mod", a, b)), b)
+
+
+@converts("ATAN2")
+def atan2(c: OperatorContext) -> Value:
+    """The angle of the point (b, a): that in the right half plane, mirrored where b is negative."""
+    y, x = c.floats(0), c.floats(1)
+    zero, pi = c.constant(0.0, "float32"), c.constant(np.pi, "float32")
+    angle = c.unary("atan", c.binary("div", y, c.unary("abs", x)))
+    angle = c.add("where", [c.binary("equal", y, zero), zero, angle])
+    half_turn = c.add("where", [c.binary("less", y, zero), c.unary("neg", pi), pi])
+    return c.add("where", [c.binary("less", x, zero), c.binary("sub", half_turn, angle), angle])
+
+
+@converts("DENSIFY")
+def densify(c: OperatorContext) -> Value:
+    """Its operand: sparse constants are read as dense ones."""
+    return c.stored(0)
 
 
 @converts("SQUARED_DIFFERENCE")

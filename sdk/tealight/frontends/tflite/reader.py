@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from tealight.errors import ImportModelError
-from tealight.frontends.tflite.flatbuffer import Flatbuffer, custom_options
+from tealight.frontends.tflite.flatbuffer import Flatbuffer
 from tealight.frontends.tflite.schema import OPERATORS, TYPE_NAMES, TYPES
+from tealight.frontends.tflite.sparse import dense
 from tealight.ir.types import DType, QuantParams
 
 _VERSION = 3
@@ -34,7 +35,6 @@ class Tensor:
         data: The elements of a constant, of dtype and shape.
         quantization: What its integers stand for; None for floats and plain integers.
         is_variable: Whether it keeps its value between runs.
-        is_sparse: Whether its data is stored sparsely (and is not read).
     """
 
     name: str
@@ -44,7 +44,6 @@ class Tensor:
     data: np.ndarray | None
     quantization: QuantParams | None
     is_variable: bool
-    is_sparse: bool
 
 
 @dataclasses.dataclass
@@ -57,6 +56,7 @@ class Operator:
         inputs: Indices of tensors; -1 where an optional one is absent.
         outputs: Indices of tensors.
         options: Its options by name (schema.py).
+        custom: The bytes that a custom one has in their place.
     """
 
     op: str
@@ -64,6 +64,7 @@ class Operator:
     inputs: list[int]
     outputs: list[int]
     options: dict[str, Any]
+    custom: np.ndarray | None
 
 
 @dataclasses.dataclass
@@ -150,14 +151,14 @@ def _operator(table: dict[str, Any], codes: list[dict[str, Any]], tensors: list[
     # Numbers up to 127 are kept in the old field too; files of old converters have only that.
     number = max(int(code["builtin_code"]), int(code["deprecated_builtin_code"]))
     op = OPERATORS.get(number, f"operator {number}") if number != _PLACEHOLDER else f"operator {number}"
-    options = table["builtin_options"]
     if number == _CUSTOM:
         op = f"CUSTOM {code['custom_code']}"
-        options = custom_options(table["custom_options"], op)
     outputs = _indices(table["outputs"], len(tensors), f"results of {op}", optional=False)
     made = tensors[outputs[0]].name if outputs else ""
     inputs = _indices(table["inputs"], len(tensors), f"operands of {op}", optional=True)
-    return Operator(op, f"{op}:{made.split(';')[0]}", inputs, outputs, options)
+    return Operator(
+        op, f"{op}:{made.split(';')[0]}", inputs, outputs, table["builtin_options"], table["custom_options"]
+    )
 
 
 def _tensor(table: dict[str, Any], buffers: list[dict[str, Any]], data: bytes) -> Tensor:
@@ -169,13 +170,15 @@ def _tensor(table: dict[str, Any], buffers: list[dict[str, Any]], data: bytes) -
         raise ImportModelError(f"tensor '{name}': shape {list(shape)}, expected up to {_MAX_RANK} dims of at least 0")
     if table["buffer"] >= len(buffers):
         raise ImportModelError(f"tensor '{name}': buffer {table['buffer']}, expected one of {len(buffers)}")
-    is_sparse = table["sparsity"] is not None
     stored = _bytes_of(buffers[table["buffer"]], data, name)
     elements = None
-    if stored is not None and dtype is not None and not is_sparse:
-        elements = _elements(stored, dtype, shape, name)
+    if stored is not None and dtype is not None:
+        sparsity = table["sparsity"]
+        elements = (
+            _elements(stored, dtype, shape, name) if sparsity is None else dense(stored, dtype, shape, sparsity, name)
+        )
     quantization = _quantization(table["quantization"], dtype, shape, name)
-    return Tensor(name, dtype, type_name, shape, elements, quantization, bool(table["is_variable"]), is_sparse)
+    return Tensor(name, dtype, type_name, shape, elements, quantization, bool(table["is_variable"]))
 
 
 def _bytes_of(buffer: dict[str, Any], data: bytes, name: str) -> np.ndarray | None:

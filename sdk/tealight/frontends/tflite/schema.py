@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The .tflite schema (version 3) as data: the fields of its tables in slot order, and its enums by number.
 
-A field reads `name:type` or `name:type=default`; types are NumPy scalars, string, a table, [element], or `options`:
-the union whose kind is in the slot before it.
+A field reads `name:type` or `name:type=default`; types are NumPy scalars, string, a table, [element], or one of UNIONS,
+whose kind is in the slot before it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,15 @@ _TABLES = {
         "sparsity:Sparsity shape_signature:[int32] has_rank:bool"
     ),
     "Buffer": "data:[uint8] offset:uint64 size:uint64",
-    "Sparsity": "",
+    "Sparsity": "traversal_order:[int32] block_map:[int32] dim_metadata:[DimMetadata]",
+    "DimMetadata": (
+        "format:int8 dense_size:int32 segments_type:uint8 segments:indices indices_type:uint8 indices:indices"
+    ),
+    "Int32s": "values:[int32]",
+    "Uint16s": "values:[uint16]",
+    "Uint8s": "values:[uint8]",
     "QuantizationParameters": (
-        "min:[float32] max:[float32] scale:[float32] zero_point:[int64] details_type:uint8 details:options "
+        "min:[float32] max:[float32] scale:[float32] zero_point:[int64] details_type:uint8 details:details "
         "quantized_dimension:int32"
     ),
     "Operator": (
@@ -98,6 +104,11 @@ OPTIONS = {
     101: "BatchMatMul", 102: "CumSum", 103: "CallOnce", 111: "VarHandle", 115: "Bucketize", 116: "Gelu",
 }  # fmt: skip
 
+#: Union -> its tables by kind.
+UNIONS: dict[str, dict[int, str]] = {
+    "options": OPTIONS, "indices": {1: "Int32s", 2: "Uint16s", 3: "Uint8s"}, "details": {}
+}  # fmt: skip
+
 #: Number of an operator -> its name. Those that are missing here are named by their number in messages.
 OPERATORS = dict(enumerate(
     "ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP FLOOR "
@@ -151,7 +162,7 @@ class Field:
     Attributes:
         name: As in _TABLES.
         slot: Its place in the vtable.
-        kind: A NumPy scalar, "string", "options" or a table's name.
+        kind: A NumPy scalar, "string", a union or a table's name.
         is_vector: Whether it holds many of them.
         default: Of a scalar.
     """

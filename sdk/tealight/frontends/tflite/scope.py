@@ -152,10 +152,6 @@ class Scope:
     def _constant(self, index: int, tensor: Tensor) -> Value:
         if tensor.dtype is None:
             raise RefusedError(f"tensor '{tensor.name}' of {tensor.type_name}, expected float or integer elements")
-        if tensor.is_sparse:
-            raise RefusedError(
-                f"tensor '{tensor.name}' is stored sparsely, expected dense", "export it without sparsity"
-            )
         data = tensor.data
         if data is None and tensor.is_variable and math.prod(tensor.shape) <= _MAX_VARIABLE:
             data = np.full(tensor.shape, _zero_of(tensor), tensor.dtype.numpy)
