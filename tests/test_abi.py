@@ -172,9 +172,19 @@ def test_dtypes_are_equal_in_java():
 
 @pytest.mark.parametrize(("java", "name", "prefix"), [
     ("PowerMode", "tl_power_mode", "TL_POWER_"), ("Backend", "tl_backend", "TL_BACKEND_"),
+    ("LogLevel", "tl_log_level", "TL_LOG_"),
 ])  # fmt: skip
 def test_options_are_equal_in_java(java, name, prefix):
     assert java_enum(java) == c_enum(name, prefix)
+
+
+def test_dtypes_are_equal_in_swift():
+    path = SWIFT / "DataType.swift"
+    if not path.exists():
+        pytest.skip(f"{path.relative_to(ROOT)} does not exist; it is part of the Swift package")
+    found = re.findall(r"static let (\w+) = DataType\(TL_DTYPE_(\w+)\)", path.read_text())
+    assert all(swift.upper() == c for swift, c in found)
+    assert {c for _, c in found} == c_enum("tl_dtype", "TL_DTYPE_").keys() - {"NONE"}
 
 
 def test_power_modes_are_equal_in_swift():

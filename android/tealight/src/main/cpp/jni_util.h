@@ -30,7 +30,6 @@ bool Check(JNIEnv* env, tl_status status, const tl_error& error);
 /// there is no memory.
 jstring NewString(JNIEnv* env, const char* text);
 
-/// An array of count strings, text(i) each. Null with an exception pending when there is no memory.
 /// Null with an exception pending when there is no memory.
 jlongArray NewLongs(JNIEnv* env, const jlong* values, size_t count);
 /// The dtype and the dims of a tensor.
@@ -51,6 +50,14 @@ jobjectArray NewStrings(JNIEnv* env, size_t count, const F& text) {
     env->DeleteLocalRef(string);
   }
   return strings;
+}
+
+/// Counts what at(i) has before it gives null.
+template <typename F>
+size_t Count(const F& at) {
+  size_t count = 0;
+  while (at(count) != nullptr) ++count;
+  return count;
 }
 
 /// The bytes of a NUL-terminated byte[] while this lives.

@@ -60,14 +60,6 @@ jlongArray TensorInfo(JNIEnv* env, jclass, jlong handle, jint entry_point, jbool
   return NewTensorInfo(env, info);
 }
 
-// Counts what at(i) has before it gives null.
-template <typename F>
-size_t Count(const F& at) {
-  size_t count = 0;
-  while (at(count) != nullptr) ++count;
-  return count;
-}
-
 jobjectArray Metadata(JNIEnv* env, jclass, jlong handle) {
   const tl_model* model = FromHandle<const tl_model>(handle);
   const auto key = [&](size_t i) { return tl_model_metadata_key(model, i); };

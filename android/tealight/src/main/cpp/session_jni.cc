@@ -9,8 +9,25 @@ namespace {
 
 constexpr jsize kMaxRank = 8;  // as Tensor.java
 
-jlong Create(JNIEnv* env, jclass, jlong model, jint entry_point, jint threads, jint backend, jint power_mode,
-             jboolean profile, jlong memory_limit) {
+// Session.log() with the LogCallback that is to be told.
+struct Log {
+  JNIEnv* env;
+  jclass session;
+  jmethodID method;
+  jobject callback;
+};
+
+void Tell(void* context, tl_log_level level, const char* message) {
+  const Log& log = *static_cast<const Log*>(context);
+  if (log.env->ExceptionCheck()) return;  // of the message before
+  jstring text = NewString(log.env, message);
+  if (text == nullptr) return;
+  log.env->CallStaticVoidMethod(log.session, log.method, log.callback, static_cast<jint>(level), text);
+  log.env->DeleteLocalRef(text);
+}
+
+jlong Create(JNIEnv* env, jclass self, jlong model, jint entry_point, jint threads, jint backend, jint power_mode,
+             jboolean profile, jlong memory_limit, jobject callback) {
   tl_session_options options;
   tl_session_options_init(&options, sizeof(options));
   options.entry_point = static_cast<size_t>(entry_point);
@@ -19,9 +36,20 @@ jlong Create(JNIEnv* env, jclass, jlong model, jint entry_point, jint threads, j
   options.power_mode = static_cast<tl_power_mode>(power_mode);
   options.profile = profile;
   options.memory_limit = static_cast<uint64_t>(memory_limit);
+  Log log = {env, self, nullptr, callback};
+  if (callback != nullptr) {
+    log.method = env->GetStaticMethodID(self, "log", "(Ljava/lang/Object;ILjava/lang/String;)V");
+    if (log.method == nullptr) return 0;
+    options.log = Tell;
+    options.log_context = &log;
+  }
   tl_session* session = nullptr;
   tl_error error = {};
   const tl_status status = tl_session_create(FromHandle<const tl_model>(model), &options, &session, &error);
+  if (callback != nullptr && env->ExceptionCheck()) {  // thrown by the callback
+    tl_session_destroy(session);
+    return 0;
+  }
   return Check(env, status, error) ? ToHandle(session) : 0;
 }
 
@@ -126,7 +154,7 @@ jlongArray ProfileNumbers(JNIEnv* env, jclass, jlong handle) {
 
 bool RegisterSession(JNIEnv* env) {
   const Native natives[] = {
-      {"nativeCreate", "(JIIIIZJ)J", reinterpret_cast<void*>(Create)},
+      {"nativeCreate", "(JIIIIZJLjava/lang/Object;)J", reinterpret_cast<void*>(Create)},
       {"nativeDestroy", "(J)V", reinterpret_cast<void*>(Destroy)},
       {"nativeSetInput", "(JII[IJJ)V", reinterpret_cast<void*>(SetInput)},
       {"nativeSetOutput", "(JII[IJJ)V", reinterpret_cast<void*>(SetOutput)},

@@ -9,16 +9,16 @@ jstring Version(JNIEnv* env, jclass) { return NewString(env, tl_version()); }
 
 jint FormatVersion(JNIEnv*, jclass) { return static_cast<jint>(tl_format_version()); }
 
-jstring IsaName(JNIEnv* env, jclass, jint i) { return NewString(env, tl_isa_name(static_cast<size_t>(i))); }
+jobjectArray IsaNames(JNIEnv* env, jclass) { return NewStrings(env, Count(tl_isa_name), tl_isa_name); }
 
-jstring FeatureName(JNIEnv* env, jclass, jint i) { return NewString(env, tl_feature_name(static_cast<size_t>(i))); }
+jobjectArray FeatureNames(JNIEnv* env, jclass) { return NewStrings(env, Count(tl_feature_name), tl_feature_name); }
 
 bool RegisterTealight(JNIEnv* env) {
   const Native natives[] = {
       {"nativeVersion", "()Ljava/lang/String;", reinterpret_cast<void*>(Version)},
       {"nativeFormatVersion", "()I", reinterpret_cast<void*>(FormatVersion)},
-      {"nativeIsaName", "(I)Ljava/lang/String;", reinterpret_cast<void*>(IsaName)},
-      {"nativeFeatureName", "(I)Ljava/lang/String;", reinterpret_cast<void*>(FeatureName)},
+      {"nativeIsaNames", "()[Ljava/lang/String;", reinterpret_cast<void*>(IsaNames)},
+      {"nativeFeatureNames", "()[Ljava/lang/String;", reinterpret_cast<void*>(FeatureNames)},
   };
   return Register(env, "dev/tealight/Tealight", natives);
 }

@@ -44,7 +44,7 @@ public final class Session implements AutoCloseable {
       this.outputs = model.infos(entryPoint, false).toArray(new TensorInfo[0]);
       this.handle = new Handle(this, model.handle(),
           nativeCreate(modelAddress, entryPoint, options.threads, options.backend.ordinal(),
-              options.powerMode.ordinal(), options.profile, options.memoryLimit));
+              options.powerMode.ordinal(), options.profile, options.memoryLimit, options.log));
       made = true;
     } finally {
       if (!made)
@@ -224,6 +224,7 @@ public final class Session implements AutoCloseable {
     private PowerMode powerMode = PowerMode.BALANCED;
     private boolean profile;
     private long memoryLimit;
+    private @Nullable LogCallback log;
 
     /** The entry point to run, by name; the first one by default. */
     public Options setEntryPoint(String name) {
@@ -262,6 +263,12 @@ public final class Session implements AutoCloseable {
       if (bytes < 0)
         throw new IllegalArgumentException("memory limit: " + bytes + " bytes, expected 0 or more");
       memoryLimit = bytes;
+      return this;
+    }
+
+    /** Is told what the session chooses while it is made; null, the default, for nobody. */
+    public Options setLog(@Nullable LogCallback log) {
+      this.log = log;
       return this;
     }
 
@@ -352,8 +359,14 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  private static native long nativeCreate(
-      long model, int entryPoint, int threads, int backend, int powerMode, boolean profile, long memoryLimit);
+  // Called by nativeCreate, which finds it by its name and types.
+  private static void log(Object callback, int level, String message) {
+    LogLevel[] levels = LogLevel.values();
+    ((LogCallback) callback).onMessage(levels[Math.min(level, levels.length - 1)], message);
+  }
+
+  private static native long nativeCreate(long model, int entryPoint, int threads, int backend, int powerMode,
+      boolean profile, long memoryLimit, @Nullable Object log);
 
   private static native void nativeDestroy(long session);
 

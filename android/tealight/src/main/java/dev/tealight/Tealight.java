@@ -2,10 +2,9 @@
 package dev.tealight;
 
 import java.nio.charset.Charset;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The native library: what it is and what it has.
@@ -39,24 +38,12 @@ public final class Tealight {
 
   /** Returns the names of the kernel paths that the library holds and this CPU runs, best first. */
   public static List<String> getIsas() {
-    List<String> names = new ArrayList<>();
-    for (int i = 0;; ++i) {
-      String name = nativeIsaName(i);
-      if (name == null)
-        return Collections.unmodifiableList(names);
-      names.add(name);
-    }
+    return Collections.unmodifiableList(Arrays.asList(nativeIsaNames()));
   }
 
   /** Returns the names of the optional parts that this build of the library has. */
   public static List<String> getFeatures() {
-    List<String> names = new ArrayList<>();
-    for (int i = 0;; ++i) {
-      String name = nativeFeatureName(i);
-      if (name == null)
-        return Collections.unmodifiableList(names);
-      names.add(name);
-    }
+    return Collections.unmodifiableList(Arrays.asList(nativeFeatureNames()));
   }
 
   /** Makes sure that native methods work. */
@@ -77,7 +64,7 @@ public final class Tealight {
 
   private static native int nativeFormatVersion();
 
-  private static native @Nullable String nativeIsaName(int i);
+  private static native String[] nativeIsaNames();
 
-  private static native @Nullable String nativeFeatureName(int i);
+  private static native String[] nativeFeatureNames();
 }

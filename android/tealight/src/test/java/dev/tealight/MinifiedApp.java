@@ -8,7 +8,8 @@ public final class MinifiedApp {
   private MinifiedApp() {}
 
   public static void main(String[] arguments) {
-    try (Model model = Model.load(new File(arguments[0])); Session session = model.newSession()) {
+    Session.Options options = new Session.Options().setLog((level, message) -> System.out.println(level));
+    try (Model model = Model.load(new File(arguments[0])); Session session = model.newSession(options)) {
       float[] y = session.run(Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3))[0].toFloatArray();
       System.out.println("second element " + y[1] + ", TensorInfo is " + TensorInfo.class.getSimpleName());
       session.run(Tensor.allocate(DataType.FLOAT32, 9));

@@ -3,12 +3,15 @@ package dev.tealight;
 
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertSame;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
@@ -326,6 +329,34 @@ public class SessionTest {
         RealModelsTest.assertSameBits(
             mode.name(), Recordings.tensors("word/0", "out"), session.run(Recordings.tensors("word/0", "in")));
       }
+    }
+  }
+
+  @Test
+  public void logTellsWhatTheSessionChose() throws IOException {
+    List<String> told = new ArrayList<>();
+    LogCallback log = (level, message) -> told.add(level + " " + Thread.currentThread().getId() + " " + message);
+    try (Model model = Recordings.model("word");
+        Session session = model.newSession(new Session.Options().setThreads(1).setLog(log))) {
+      assertFalse(told.isEmpty());
+      String start = "INFO " + Thread.currentThread().getId() + " ";
+      for (String text : told) assertTrue(text, text.startsWith(start) && text.length() > start.length());
+      int before = told.size();
+      session.selfTest();
+      assertEquals(before, told.size());
+    }
+  }
+
+  @Test
+  public void whatTheLogThrowsIsThrown() throws IOException {
+    IllegalStateException refusal = new IllegalStateException("no");
+    LogCallback log = (level, message) -> {
+      throw refusal;
+    };
+    try (Model model = Recordings.model("word")) {
+      Session.Options options = new Session.Options().setLog(log);
+      assertSame(refusal, assertThrows(IllegalStateException.class, () -> model.newSession(options)));
+      small(model).close(); // the model works as before
     }
   }
 
