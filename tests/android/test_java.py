@@ -19,17 +19,6 @@ TESTS = sorted(p.stem for p in (SOURCE / "test" / "java").rglob("*Test.java"))
 pytestmark = pytest.mark.xdist_group("java")
 
 
-@pytest.mark.parametrize(("enum", "prefix"), [("ErrorCode", "TL_ERROR_"), ("DataType", "TL_DTYPE_")])
-def test_enums_are_those_of_the_header(enum, prefix):
-    header = (ROOT / "native" / "include" / "tealight.h").read_text()
-    java = (CLASSES / f"{enum}.java").read_text()
-    wanted = {name: int(value) for name, value in re.findall(rf"\b{prefix}(\w+) = (\d+)", header)}
-    found = {name: int(value) for name, value in re.findall(r"^  ([A-Z]\w+)\((-?\d+)", java, flags=re.M)}
-    assert found.pop("UNKNOWN", -1) == -1
-    wanted.pop("NONE", None)
-    assert found == wanted
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TESTS)
 def test_junit(project, name):
@@ -96,7 +85,7 @@ def sanitizer(library: str) -> str:
 
 @pytest.mark.slow
 def test_threads_that_run_close_and_cancel_at_random(project):
-    seconds = int(os.environ.get("TEALIGHT_STRESS_SECONDS", "60"))
+    seconds = int(os.environ.get("TEALIGHT_STRESS_SECONDS", "15"))
     environment = {
         **os.environ,
         "LD_PRELOAD": sanitizer("libasan.so"),

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pathlib
 import re
 import shutil
@@ -16,6 +15,7 @@ import pytest
 from android.class_files import Library, parse
 from android.java_project import ROOT, compile_java
 from sdk.small_graphs import endless_graph
+from tool_scripts import tool
 
 from tealight import doctor
 from tealight.bundle import writer
@@ -35,13 +35,6 @@ NEWER_CLASSES = {
 pytestmark = pytest.mark.xdist_group("android_sample")
 
 
-def build_apk():
-    spec = importlib.util.spec_from_file_location("build_apk", ROOT / "tools" / "build_apk.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def work(tmp_path_factory) -> pathlib.Path:
     """A folder with sample.apk and what it was made from."""
@@ -55,7 +48,7 @@ def work(tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("sample")
     (folder / "model.tea").write_bytes(writer.to_bytes(emit(endless_graph()).bundle))
     bundles = {"classify.tea": folder / "model.tea", "detect.tea": folder / "model.tea"}
-    build_apk().build(folder / "sample.apk", bundles, library, folder)
+    tool("build_apk").build(folder / "sample.apk", bundles, library, folder)
     return folder
 
 

@@ -10,24 +10,7 @@ import shutil
 import subprocess
 
 import pytest
-from ios.swift_build import HEADER, PACKAGE, PROBE, ROOT, built, run
-
-
-@pytest.mark.parametrize(
-    ("file", "kind", "prefix"), [("TealightError", "Code", "TL_ERROR_"), ("DataType", "DataType", "TL_DTYPE_")]
-)
-def test_codes_are_those_of_the_header(file, kind, prefix):
-    swift = (PACKAGE / "Sources" / "Tealight" / f"{file}.swift").read_text()
-    names = set(re.findall(rf"\b{prefix}(\w+) = \d+", HEADER.read_text())) - {"NONE"}
-    if kind == "DataType":
-        found = set(re.findall(rf"static let (\w+) = DataType\({prefix}\w+\)", swift))
-        assert found == {name.lower() for name in names}
-        return
-    wanted = {name: int(value) for name, value in re.findall(rf"\b{prefix}(\w+) = (\d+)", HEADER.read_text())}
-    rows = re.findall(r"static let (\w+) = Code\(rawValue: (-?\d+)\)", swift)
-    found = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): int(value) for name, value in rows}
-    assert found.pop("CLOSED") == -1
-    assert found == wanted
+from ios.swift_build import PACKAGE, PROBE, ROOT, built, run
 
 
 class TestPackage:
@@ -39,7 +22,7 @@ class TestPackage:
         assert re.search(r"Test run with \d+ tests in \d+ suites passed", text), text[-3000:]
 
     def test_threads_and_tasks_that_run_cancel_and_close_at_random(self, data, sanitized):
-        seconds = int(os.environ.get("TEALIGHT_STRESS_SECONDS", "60"))
+        seconds = int(os.environ.get("TEALIGHT_STRESS_SECONDS", "15"))
         text = run(sanitized, PROBE, "stress", data, seconds, 1, timeout=seconds + 240)
         counts = dict(part.split("=") for part in text.splitlines()[-1].split())
         assert {"done", "opened", "CLOSED", "CANCELLED", "DEADLINE", "BUSY"} <= counts.keys()

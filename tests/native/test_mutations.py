@@ -6,14 +6,13 @@ With the sanitizer build where it is there (tools/test makes it), else with the 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import pathlib
 import subprocess
-from types import ModuleType
 
 import pytest
 from parity.op_bundles import one_op_bundle, operands
+from tool_scripts import tool
 
 from tealight import ops
 
@@ -23,14 +22,6 @@ SEED = 20261124
 MUTATIONS = 100
 STRUCTURAL = 25
 MAX_BYTES = 40_000
-
-
-def _mutate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fuzz_mutate", ROOT / "tools" / "fuzz" / "mutate.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _bundles(op: str) -> list[bytes]:
@@ -46,7 +37,7 @@ def test_damaged_bundles_give_a_status(op: str, tmp_path: pathlib.Path) -> None:
     program = next((p for p in PROGRAMS if p.exists()), None)
     if program is None:
         pytest.skip("fuzz_bundle is not built; tools/test builds it")
-    mutate = _mutate()
+    mutate = tool("fuzz/mutate")
     path, fields = tmp_path / "op.tea", tmp_path / "op.fields"
     for data in _bundles(op):
         path.write_bytes(data)

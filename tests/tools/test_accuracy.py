@@ -9,18 +9,9 @@ import subprocess
 import sys
 
 import pytest
+from tool_scripts import tool
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def accuracy():
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("accuracy", ROOT / "tools" / "accuracy.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["accuracy"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_limits_are_per_recipe_and_refusals_count():
@@ -35,7 +26,7 @@ def test_limits_are_per_recipe_and_refusals_count():
             },
         }
     ]
-    assert accuracy().faults(rows) == [
+    assert tool("accuracy").faults(rows) == [
         "m float16: loses 0.20, expected at most 0.1",
         "m dynamic_wi8_af32: refused: why",
     ]

@@ -3,18 +3,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pathlib
-import sys
 
 import numpy as np
+from tool_scripts import tool
 
-_PATH = pathlib.Path(__file__).resolve().parents[2] / "tools" / "int8_distance.py"
-_SPEC = importlib.util.spec_from_file_location("int8_distance", _PATH)
-assert _SPEC is not None and _SPEC.loader is not None
-tool = importlib.util.module_from_spec(_SPEC)
-sys.modules[_SPEC.name] = tool  # dataclasses look their module up
-_SPEC.loader.exec_module(tool)
+int8_distance = tool("int8_distance")
 
 
 def engine(offset: int, *more: str):
@@ -25,20 +19,20 @@ def engine(offset: int, *more: str):
 def test_distances_of_every_pair() -> None:
     engines = {"tealight": engine(0), "a": engine(2), "b": engine(-1, "only b")}
     inputs = [np.zeros((1, 4), np.int8), np.ones((1, 4), np.int8)]
-    table = tool.compare(engines, inputs)
+    table = int8_distance.compare(engines, inputs)
     assert set(table["tealight", "a"]) == {"t"}
-    pairs = tool.summary(table)
+    pairs = int8_distance.summary(table)
     assert pairs == {("tealight", "a"): (2, 2.0), ("tealight", "b"): (1, 1.0), ("a", "b"): (3, 3.0)}
-    assert tool.verdicts(pairs) == [("a", 2.0, 3.0, 3.0), ("b", 1.0, 3.0, 3.0)]
+    assert int8_distance.verdicts(pairs) == [("a", 2.0, 3.0, 3.0), ("b", 1.0, 3.0, 3.0)]
 
 
 def test_report_says_when_ours_is_the_larger() -> None:
     engines = {"tealight": engine(9), "a": engine(0), "b": engine(1)}
-    table = tool.compare(engines, [np.zeros((1, 4), np.int8)])
-    lines = tool.report(pathlib.Path("folder/m.tflite"), table, tensors=True)
+    table = int8_distance.compare(engines, [np.zeros((1, 4), np.int8)])
+    lines = int8_distance.report(pathlib.Path("folder/m.tflite"), table, tensors=True)
     assert sum("LARGER" in line for line in lines) == 2 and any(line.startswith("    t: ") for line in lines)
 
 
 def test_images_of_tflite_are_turned() -> None:
-    run = tool.channels_first(lambda x: {"image": np.zeros((1, 4, 5, 6)), "flat": np.zeros((2, 3))})
+    run = int8_distance.channels_first(lambda x: {"image": np.zeros((1, 4, 5, 6)), "flat": np.zeros((2, 3))})
     assert {k: v.shape for k, v in run(np.zeros(1)).items()} == {"image": (1, 6, 4, 5), "flat": (2, 3)}

@@ -17,6 +17,7 @@ import functools
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -162,7 +163,19 @@ def functions(source: pathlib.Path) -> dict[str, list[tuple[int, str]]]:
         flags = (
             "-std=c++17 -O2 -ffp-contract=off -fno-strict-aliasing -fno-exceptions -fno-rtti -fno-math-errno".split()
         )
-        run(CLANG, "--target=aarch64-linux-gnu", *march, *flags, f"-I{ROOT / 'native'}", "-c", str(source), "-o", built)
+        cached = ["ccache"] if shutil.which("ccache") else []
+        run(
+            *cached,
+            CLANG,
+            "--target=aarch64-linux-gnu",
+            *march,
+            *flags,
+            f"-I{ROOT / 'native'}",
+            "-c",
+            str(source),
+            "-o",
+            built,
+        )
         listing = run(OBJDUMP, "-d", "-C", "--no-show-raw-insn", built)
     result: dict[str, list[tuple[int, str]]] = {}
     body: list[tuple[int, str]] = []

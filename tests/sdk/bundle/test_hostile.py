@@ -9,16 +9,15 @@ tables (tools/fuzz/mutate.py): no crash, no hang, no sanitizer report, and a mes
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pathlib
 import subprocess
 import sys
-from types import ModuleType
 
 import numpy as np
 import pytest
+from tool_scripts import tool
 
 import tealight
 from tealight.bundle import reader
@@ -32,14 +31,6 @@ SEED = int(os.environ.get("TEALIGHT_FUZZ_SEED", "20261124"))
 #: Variants of bytes and of decoded tables for each model. 2000 take hours of sanitized runs over all models:
 #: TEALIGHT_FUZZ=full asks for them, the daily run takes a sample.
 OWN, STRUCTURAL = (1750, 250) if os.environ.get("TEALIGHT_FUZZ") == "full" else (100, 20)
-
-
-def _mutate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fuzz_mutate", ROOT / "tools" / "fuzz" / "mutate.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _program() -> pathlib.Path:
@@ -68,7 +59,7 @@ def _run(arguments: list[str], stdin: bytes | None = None) -> dict[str, int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda p: p.stem)
 def test_damaged_models_give_a_status_with_a_message(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    program, mutate = _program(), _mutate()
+    program, mutate = _program(), tool("fuzz/mutate")
     path, fields = tmp_path / "model.tea", tmp_path / "model.fields"
     tealight.build(model, path)
     data = path.read_bytes()
@@ -92,7 +83,7 @@ def test_python_reader_raises_only_its_own_errors(tmp_path: pathlib.Path) -> Non
     path = tmp_path / "model.tea"
     tealight.build(model, path)
     data = path.read_bytes()
-    mutate, rng = _mutate(), np.random.default_rng(SEED)
+    mutate, rng = tool("fuzz/mutate"), np.random.default_rng(SEED)
     fields = mutate.scalar_fields(data)
     make = mutate.structural(data)
     refused = 0

@@ -3,13 +3,12 @@
 
 import html.parser
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 from graph_builder import Build
 from PIL import Image
+from sdk.serve.browser import Browser
 
 from tealight.bundle import writer
 from tealight.emulator.layer_errors import LayerError
@@ -106,31 +105,26 @@ def test_every_section_is_there_and_nothing_is_loaded(tmp_path):
     assert not re.search(r"https?://|@import|url\(", page)
 
 
-def chromium(*arguments: str) -> str:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("chromium not installed")
-    command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    command += ["--window-size=1280,1600", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.slow
 def test_in_a_browser_light_and_dark(tmp_path):
     page = tmp_path / "r.html"
-    script = "<script>document.title = [document.documentElement.scrollWidth, innerWidth].join()</script>"
-    page.write_text(whole(tmp_path).replace("</body>", script + "</body>"), encoding="utf-8")
-    corners = []
-    for scheme in ("light", "dark"):
-        shot = tmp_path / f"{scheme}.png"
-        chosen = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
-        chromium(f"--user-data-dir={tmp_path / scheme}", chosen, f"--screenshot={shot}", page.as_uri())
-        pixels = np.asarray(Image.open(shot).convert("RGB"))
-        corners.append(tuple(pixels[2, 2].tolist()))
-        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100  # text and pictures were drawn
-    assert corners == [(255, 255, 255), (20, 23, 29)]
-    dom = chromium(f"--user-data-dir={tmp_path / 'dom'}", "--dump-dom", page.as_uri())
-    wide, window = map(int, re.search(r"<title>(\d+),(\d+)</title>", dom).groups())
-    assert wide <= window  # nothing sticks out
+    page.write_text(whole(tmp_path), encoding="utf-8")
+    browser = Browser(tmp_path / "profile")
+    try:
+        browser.call("Page.navigate", url=page.as_uri())
+        browser.wait("document.readyState === 'complete' && document.querySelector('h1')")
+        corners = []
+        for scheme in ("light", "dark"):
+            browser.look(scheme, 1280, 1600)
+            browser.screenshot(tmp_path / f"{scheme}.png", whole=False)
+            pixels = np.asarray(Image.open(tmp_path / f"{scheme}.png").convert("RGB"))
+            corners.append(tuple(pixels[2, 2].tolist()))
+            assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100  # text and pictures were drawn
+        assert corners == [(255, 255, 255), (20, 23, 29)]
+        for width in (1280, 320):
+            browser.look("light", width)
+            root = "document.documentElement"
+            assert browser.js(f"{root}.scrollWidth <= {root}.clientWidth"), width  # nothing sticks out
+    finally:
+        browser.close()
+    assert browser.errors == []

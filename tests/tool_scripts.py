@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scripts of tools/ as modules, for their tests."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import pathlib
+import sys
+from types import ModuleType
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@functools.cache
+def tool(name: str) -> ModuleType:
+    """Returns a script of tools/, such as "fuzz/mutate", as a module."""
+    path = ROOT / "tools" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"tools_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
