@@ -214,12 +214,11 @@ def _encode_vector(s: Schema, b: flatbuffers.Builder, f: Field, value: Any) -> i
 
 def _scalar(s: Schema, table: str, f: Field, base: int, value: Any) -> Any:
     """Returns the number of a scalar; names of enum values are looked up."""
-    where = f"{_snake(table)} {f.name}"
     if isinstance(value, str):
         # A ubyte that is no enum holds a DType (ops.fbs cannot name the enums of bundle.fbs).
         enum = s.enum_list[f.index] if f.index >= 0 else s.enums["DType"]
         if value not in enum.values:
-            raise TealightError(f"{where}: {value!r}, expected one of {sorted(enum.values)}")
+            raise TealightError(f"{_snake(table)} {f.name}: {value!r}, expected one of {sorted(enum.values)}")
         return enum.values[value]
     value = getattr(value, "value", value)
     if base in (11, 12):
@@ -230,7 +229,7 @@ def _scalar(s: Schema, table: str, f: Field, base: int, value: Any) -> Any:
     bits = 8 * struct.calcsize(_SCALARS[base])
     low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if _SCALARS[base].islower() else (0, 1 << bits)
     if not low <= number < high:
-        raise TealightError(f"{where}: {number}, must fit {bits} bits")
+        raise TealightError(f"{_snake(table)} {f.name}: {number}, must fit {bits} bits")
     return number
 
 

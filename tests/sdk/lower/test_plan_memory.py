@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import random
 
 import numpy as np
 import pytest
 from sdk.small_graphs import FLOAT, reshape_graph
 
-from tealight.ir.graph import Graph
-from tealight.ir.types import TensorType
+from tealight.errors import TealightError
+from tealight.ir.graph import Graph, Value
+from tealight.ir.types import DType, TensorType
 from tealight.lower import plan_memory as pm
 
 
@@ -111,3 +113,56 @@ def test_nothing_works_in_place_on_an_aliased_value_that_is_read_later():
     g.outputs = [r, s]
     offsets = pm.plan_memory(g).offsets
     assert offsets[r] != offsets[t]
+
+
+def _grow(g: Graph, rng: random.Random, values: list[Value]) -> list[Value]:
+    """Adds a random node of values whose shapes broadcast, some of the same bytes but of other elements."""
+    x = rng.choice(values)
+    y = rng.choice([v for v in values if v.dtype is x.dtype])
+    kind = rng.randrange(6)
+    if kind == 0:
+        return g.add("cast", [x], {"to": rng.choice([DType.FLOAT32, DType.BOOL, DType.INT32, DType.INT64]).value})
+    if kind == 1 and x.dtype is not DType.BOOL:
+        return g.add("binary", [x, y], {"kind": rng.choice(["add", "less", "max", "equal"])})
+    if kind == 2:
+        shape = rng.choice([(64,), (4, 16), (1, 64), (4, 1, 16)]) if x.type.elements == 64 else (1, *x.shape)[-3:]
+        return g.add("reshape", [x, g.constant(np.array(shape, np.int64))]) if np.prod(shape) == x.type.elements else []
+    if kind == 3:
+        conditions = [v for v in values if v.dtype is DType.BOOL]
+        return g.add("where", [rng.choice(conditions), x, y]) if conditions else []
+    if kind == 4 and x.dtype is DType.FLOAT32:
+        return g.add("unary", [x], {"kind": "relu"})
+    if kind == 5 and isinstance(x.shape[-1], int) and x.shape[-1] % 2 == 0:
+        return g.add("split", [x], {"axis": -1, "sizes": [x.shape[-1] // 2] * 2}, outputs=2)
+    return []
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_every_operand_is_there_when_it_is_read(seed):
+    """Plays the program on an arena that remembers, for each byte, which value was written last."""
+    rng = random.Random(seed)
+    g = Graph("main")
+    values = [g.add_input(n, TensorType(FLOAT, s)) for n, s in (("a", (4, 16)), ("b", (16,)), ("c", (1, 64)))]
+    for _ in range(rng.randrange(3, 25)):
+        with contextlib.suppress(TealightError):
+            values += [v for v in _grow(g, rng, values) if v.type.elements <= 1 << 14]
+    g.outputs = [v for v in values if v.producer is not None and rng.random() < 0.2]
+    plan = pm.plan_memory(g)
+    arena = np.zeros(plan.arena_bytes, object)
+
+    def span(v: Value) -> tuple[slice, int]:
+        return slice(plan.offsets[v], plan.offsets[v] + v.type.nbytes), v.dtype.size
+
+    holds: dict[Value, Value] = {}  # what the bytes of a value say: of a reshape, the value it was made of
+    for node in g.nodes:
+        live = [v for v in node.inputs if v is not None and v in plan.offsets]
+        for v in live:
+            assert (arena[span(v)[0]] == holds[v]).all(), f"{node} reads {v.name}, which is overwritten"
+        for v in node.outputs:
+            again = node.op == "reshape" and node.inputs[0] in live
+            if not again:  # written while the operands are read: apart from them, or element by element over one
+                shared = [o for o in live if span(o)[0].start < span(v)[0].stop and span(v)[0].start < span(o)[0].stop]
+                assert all(span(o) == span(v) for o in shared), f"{node} writes over {shared}"
+            holds[v] = holds[node.inputs[0]] if again else v
+            arena[span(v)[0]] = holds[v]
+    assert all((arena[span(v)[0]] == holds[v]).all() for v in g.outputs)
