@@ -213,3 +213,17 @@ def test_random_network_keeps_its_results(seed, symbolic):
     again.graph.outputs = outputs
     pipeline.run(again.graph)
     assert str(again.graph) == str(b.graph)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_some_passes_in_any_order_keep_the_results(seed):
+    """No pass relies on what another has done before: it only finds less without."""
+    if seed % 2:
+        network = Network(seed)
+        b, outputs = network.b, network.finish()
+    else:
+        b, outputs = random_network(seed, symbolic=seed % 4 == 0)
+    rng = np.random.default_rng(seed)
+    order = [pipeline.PIPELINE[i] for i in rng.permutation(len(pipeline.PIPELINE))]
+    done = pipeline.PIPELINE if seed % 3 else []  # what is fused already meets the passes that look for single nodes
+    b.run(*done, *order[: int(rng.integers(5, 30))], outputs=outputs, scaled=True)
