@@ -186,7 +186,7 @@ class Graph:
         self.nodes.insert(len(self.nodes) if before is None else self.nodes.index(before), node)
         return [v for v in node.outputs if v is not None]
 
-    # ---- looking and changing ----
+    # ---- looking ----
 
     def values(self) -> Iterator[Value]:
         """Yields every value once: inputs, then each node's new constants and results."""
@@ -212,15 +212,6 @@ class Graph:
                 if v is not None:
                     table[v].append(node)
         return table
-
-    def replace_uses(self, old: Value, new: Value) -> None:
-        """Makes every reader of old, and the graph outputs, read new instead. The output keeps its name."""
-        for node in self.nodes:
-            node.inputs = [new if v is old else v for v in node.inputs]
-        if any(v is old for v in self.outputs):
-            if new.producer is not None and not any(v is new for v in self.outputs):
-                new.name, old.name = old.name, new.name
-            self.outputs = [new if v is old else v for v in self.outputs]
 
     def __str__(self) -> str:
         """Returns the graph as IR text, one node a line."""

@@ -22,13 +22,6 @@ def test_constants_are_constants():
     assert c.is_const and c.shape == (2, 3) and c.dtype is FLOAT and c.type.nbytes == 24
 
 
-def test_replace_uses_moves_output_names():
-    g = reshape_graph()
-    (t,) = g.add("transpose", [g.outputs[0]], {"perm": [1, 0]}, name="last", outputs=["last"])
-    g.replace_uses(g.outputs[0], t)
-    assert g.outputs == [t] and t.name == "y"
-
-
 def test_users_and_values():
     g = reshape_graph()
     users = g.users()
