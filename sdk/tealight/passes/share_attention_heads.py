@@ -39,6 +39,8 @@ def _share(editor: Editor, node: Node) -> None:
     keys, values = _repeated(k), _repeated(v)
     if keys is None or values is None or keys.shape[1] != values.shape[1]:
         return
+    if 0 in (*q.shape, *keys.shape, *values.shape):  # no reshape says an empty shape with constants
+        return
     b, heads, s, d = (int(n) for n in q.shape)
     shared = int(keys.shape[1])
     mask = _mask(editor, node.input(3), heads, heads // shared, s)

@@ -37,6 +37,11 @@ def test_keeps_masks_that_would_need_copies(shape):
     assert "expand" in b.run(share_attention_heads, outputs=[network(b, 4, b.input(*shape, name="mask"))])
 
 
+def test_keeps_an_attention_without_rows():
+    b = Build()
+    assert "expand" in b.run(share_attention_heads, outputs=[network(b, 0, None)])
+
+
 def test_keeps_heads_repeated_in_another_order():
     b = Build()
     q, k = b.input(1, 6, 4, 8), b.input(1, 2, 5, 8, name="k")
