@@ -30,6 +30,16 @@ def asset(assets: pathlib.Path, folder: str, model: str) -> tuple[pathlib.Path, 
     return assets / folder / model, samples, [r.get("label", r.get("top1")) for r in rows]
 
 
+def gain(assets: pathlib.Path, name: str, folder: pathlib.Path, methods: dict[str, Any], **recipe: Any) -> float:
+    """Returns by how many decibels methods bring the int8 results of an asset (folder/model) nearer to float."""
+    path, samples, _ = asset(assets, *name.split("/"))
+    wanted = float_results(path, samples, folder)
+    with_methods, plain = (
+        decibels(wanted, int8_results(path, samples, folder, table, **recipe)) for table in (methods, {})
+    )
+    return with_methods - plain
+
+
 def int8_results(
     model: pathlib.Path, samples: list[Arrays], folder: pathlib.Path, methods: dict[str, Any], **recipe: Any
 ) -> np.ndarray:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from graph_builder import Build
-from sdk.quant.real_models import asset, decibels, float_results, int8_results
+from sdk.quant.real_models import gain
 
 from tealight.ir.interpret import evaluate
 from tealight.quant.channels import ChannelStatistics, Reader, find_links
@@ -124,15 +124,7 @@ def test_modelled_noise_is_that_of_rounding():
 @pytest.mark.slow
 def test_trained_models_gain(assets, tmp_path, native):
     # kws has relu and depthwise layers: one scale for each weight needs the classic form.
-    path, samples, _ = asset(assets, "mlperf_tiny_kws_dscnn", "kws_ref.onnx")
-    wanted = float_results(path, samples, tmp_path)
-    options = {"per_channel": False, "observer": "minmax"}
-    plain = decibels(wanted, int8_results(path, samples, tmp_path, {}, **options))
-    equalized = decibels(wanted, int8_results(path, samples, tmp_path, {"equalization": True}, **options))
-    assert equalized > plain + 8  # 26.7 and 44.3 measured
-    # MobileNetV1 0.25 with relu6, and a scale for each channel.
-    path, samples, _ = asset(assets, "mobilenet_v1_0.25_128", "mobilenet_v1_0.25_128_float.onnx")
-    wanted = float_results(path, samples, tmp_path)
-    plain = decibels(wanted, int8_results(path, samples, tmp_path, {}))
-    equalized = decibels(wanted, int8_results(path, samples, tmp_path, {"equalization": True}))
-    assert equalized > plain + 1.5  # 20.4 and 24.2 measured
+    options, method = {"per_channel": False, "observer": "minmax"}, {"equalization": True}
+    assert gain(assets, "mlperf_tiny_kws_dscnn/kws_ref.onnx", tmp_path, method, **options) > 8
+    # 26.7 and 44.3 dB measured. MobileNetV1 0.25 with relu6, and a scale for each channel: 20.4 and 24.2.
+    assert gain(assets, "mobilenet_v1_0.25_128/mobilenet_v1_0.25_128_float.onnx", tmp_path, method) > 1.5
