@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 
 from tealight.ir.types import DType
-from tealight.ops._registry import get
 from tealight.quant import numerics
 
 
@@ -29,8 +28,3 @@ def to_float(sums: np.ndarray, row_scale: np.ndarray, scale: np.ndarray, bias: n
     with np.errstate(over="ignore", invalid="ignore"):
         product = np.asarray(row_scale * scale, np.float32)
     return numerics.fma(sums.astype(np.float32), product, np.zeros(1, np.float32) if bias is None else bias)
-
-
-def activate(y: np.ndarray, activation: dict[str, object] | None) -> np.ndarray:
-    """Applies an Activation table, which may be absent."""
-    return y if activation is None else np.asarray(get("unary").reference(y, **activation), np.float32)

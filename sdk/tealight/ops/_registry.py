@@ -130,6 +130,12 @@ class OpDef:
             f"{self.name} {what}: {found}, expected {expected}{'; ' + fix if fix else ''}", op=self.name
         )
 
+    def normal_axis(self, axis: int, rank: int) -> int:
+        """Returns the axis in [0, rank); raises the op's error when there is no such axis."""
+        if not -rank <= axis < rank:
+            raise self.error("axis", found=axis, expected=f"in [{-rank}, {rank})")
+        return axis % rank
+
 
 _REGISTRY: dict[str, OpDef] = {}
 

@@ -25,8 +25,7 @@ class ArgReduce(OpDef):
         (x,) = inputs
         assert x is not None
         axis = attrs["axis"]
-        if not -x.rank <= axis < x.rank:
-            raise self.error("axis", found=axis, expected=f"in [{-x.rank}, {x.rank})")
+        self.normal_axis(axis, x.rank)
         axis %= x.rank
         if x.shape[axis] == 0:
             raise self.error("x", found=x, expected="at least one element along the axis")

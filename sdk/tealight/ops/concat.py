@@ -26,8 +26,7 @@ class Concat(OpDef):
         if not xs:
             raise self.error("operands", found=0, expected="at least 1")
         first, axis = xs[0], attrs["axis"]
-        if not -first.rank <= axis < first.rank:
-            raise self.error("axis", found=axis, expected=f"in [{-first.rank}, {first.rank})")
+        self.normal_axis(axis, first.rank)
         axis %= first.rank
         shape: list[Dim] = list(first.shape)
         for x in xs[1:]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from tealight.ir.graph import Node
 from tealight.ir.types import Dim, DType, Layout, TensorType
-from tealight.ops._registry import Case, OpDef, get, register
+from tealight.ops._epilogue import finish
+from tealight.ops._registry import Case, OpDef, register
 from tealight.ops._stored import check_stored, restore, stored_cases
 from tealight.ops._window import check_conv, derived_dim
 
@@ -87,9 +88,7 @@ class ConvTranspose2d(OpDef):
                     to = full[:, i * dh : i * dh + (h - 1) * sh + 1 : sh, j * dw : j * dw + (w - 1) * sw + 1 : sw, own]
                     to += part @ weight[own, i, j].astype(np.float64).T
         y = full[:, top : top + oh, left : left + ow]
-        y = (y if bias is None else y + bias).astype(np.float32)
-        activation = attrs["activation"]
-        return y if activation is None else np.asarray(get("unary").reference(y, **activation), np.float32)
+        return finish(y, bias, activation=attrs["activation"])
 
     def macs(self, node: Node) -> int:
         """Returns elements of the weight times input pixels."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from tealight.ir.graph import Node
 from tealight.ir.types import DType, Layout, TensorType
-from tealight.ops._registry import Case, OpDef, get, register
+from tealight.ops._epilogue import finish
+from tealight.ops._registry import Case, OpDef, register
 from tealight.ops._stored import check_stored, restore, stored_cases
 from tealight.ops._window import check_window, output_hw, windows
 
@@ -62,9 +63,7 @@ class DepthwiseConv2d(OpDef):
         for row, weights in zip(windows(x, attrs, 0.0), np.moveaxis(weight, 0, -1), strict=True):
             for tap, w in zip(row, weights, strict=True):
                 acc = acc + tap.astype(np.float64) * w
-        y = (acc if residual is None else acc + residual).astype(np.float32)
-        activation = attrs["activation"]
-        return y if activation is None else np.asarray(get("unary").reference(y, **activation), np.float32)
+        return finish(acc, None, residual, attrs["activation"])
 
     def macs(self, node: Node) -> int:
         """Returns taps times outputs."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from tealight.ir.graph import Node
 from tealight.ir.types import DType, Layout, TensorType
-from tealight.ops._dynamic import activate, quantize_rows, to_float
+from tealight.ops._dynamic import quantize_rows, to_float
+from tealight.ops._epilogue import finish
 from tealight.ops._quantized import check_channels
 from tealight.ops._registry import Case, OpDef, get, register
 from tealight.ops._window import conv_shape, conv_sums, output_hw
@@ -56,7 +57,7 @@ class DynamicConv2d(OpDef):
         steps, x_scale, _ = quantize_rows(x.reshape(len(x), int(np.prod(x.shape[1:]))))
         sums = conv_sums(steps.reshape(x.shape), weight, attrs, 0.0)  # integers below 2^53
         y = to_float(sums, x_scale.reshape(-1, 1, 1, 1), scale, bias)
-        return activate(y if residual is None else np.asarray(y + residual, np.float32), attrs["activation"])
+        return finish(y, None, residual, attrs["activation"])
 
     def macs(self, node: Node) -> int:
         """Returns elements of the weight times output pixels."""

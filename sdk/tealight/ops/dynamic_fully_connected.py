@@ -10,7 +10,8 @@ import numpy as np
 
 from tealight.ir.graph import Node
 from tealight.ir.types import DType, Layout, TensorType
-from tealight.ops._dynamic import activate, quantize_rows, to_float
+from tealight.ops._dynamic import quantize_rows, to_float
+from tealight.ops._epilogue import finish
 from tealight.ops._quantized import check_channels
 from tealight.ops._registry import Case, OpDef, register
 
@@ -54,7 +55,7 @@ class DynamicFullyConnected(OpDef):
         steps, x_scale, _ = quantize_rows(rows)
         sums = steps.reshape(-1, x.shape[-1]) @ weight.astype(np.int64).T
         y = to_float(sums, x_scale, scale, bias).reshape(*x.shape[:-1], weight.shape[0])
-        return activate(y if residual is None else np.asarray(y + residual, np.float32), attrs["activation"])
+        return finish(y, None, residual, attrs["activation"])
 
     def macs(self, node: Node) -> int:
         """Returns elements of y times k."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from tealight.ir.graph import Node
 from tealight.ir.types import DType, Layout, TensorType
-from tealight.ops._registry import Case, OpDef, get, register
+from tealight.ops._epilogue import finish
+from tealight.ops._registry import Case, OpDef, register
 from tealight.ops._stored import check_stored, restore, stored_cases
 
 
@@ -48,11 +49,7 @@ class FullyConnected(OpDef):
         x, weight, bias, residual, scale, zero_point = (*inputs, *[None] * 4)[:6]
         assert x is not None and weight is not None
         weight = restore(weight, scale, zero_point, attrs["block_size"])
-        y = x.astype(np.float64) @ weight.astype(np.float64).T
-        y = y if bias is None else y + bias
-        y = (y if residual is None else y + residual).astype(np.float32)
-        activation = attrs["activation"]
-        return y if activation is None else np.asarray(get("unary").reference(y, **activation), np.float32)
+        return finish(x.astype(np.float64) @ weight.astype(np.float64).T, bias, residual, attrs["activation"])
 
     def macs(self, node: Node) -> int:
         """Returns elements of y times k."""

@@ -19,13 +19,6 @@ _EXACT: dict[str, Any] = {"rtol": 0.0, "atol": 0.0, "why": "nothing is computed"
 INDEX_TYPES = (DType.INT32, DType.INT64)
 
 
-def normal_axis(definition: OpDef, axis: int, rank: int) -> int:
-    """Returns the axis in [0, rank); raises the op's error when there is no such axis."""
-    if not -rank <= axis < rank:
-        raise definition.error("axis", found=axis, expected=f"one in [{-rank}, {rank})")
-    return axis % rank
-
-
 def check_indices(definition: OpDef, indices: TensorType) -> None:
     """Raises the op's error when the dtype is not one of indices."""
     if indices.dtype not in INDEX_TYPES:
@@ -55,7 +48,7 @@ class Gather(OpDef):
         x, indices, scale, zero_point = (*inputs, None, None)[:4]
         assert x is not None and indices is not None
         check_indices(self, indices)
-        axis = normal_axis(self, axis, x.rank)
+        axis = self.normal_axis(axis, x.rank)
         if scale is not None:
             check_stored(self.error, x, scale, zero_point, block_size)
             if x.rank != 2 or axis != 0:
@@ -122,7 +115,7 @@ class GatherElements(OpDef):
         check_indices(self, indices)
         if indices.rank != x.rank:
             raise self.error("indices", found=indices, expected=f"rank {x.rank}")
-        axis = normal_axis(self, axis, x.rank)
+        axis = self.normal_axis(axis, x.rank)
         for i, (a, b) in enumerate(zip(indices.shape, x.shape, strict=True)):
             if i != axis and isinstance(a, int) and isinstance(b, int) and a > b:
                 raise self.error("indices", found=indices, expected=f"dims of at most {x} but on axis {axis}")

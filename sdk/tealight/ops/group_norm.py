@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tealight.ir.types import DType, TensorType
-from tealight.ops._registry import Case, OpDef, get, register
+from tealight.ops._epilogue import activate
+from tealight.ops._registry import Case, OpDef, register
 
 
 @register
@@ -54,8 +55,7 @@ class GroupNorm(OpDef):
             y = y.reshape(x.shape)
             y = y if scale is None else y * scale
             y = np.asarray(y if bias is None else y + bias).astype(np.float32)
-        activation = attrs["activation"]
-        return y if activation is None else np.asarray(get("unary").reference(y, **activation), np.float32)
+        return activate(y, attrs["activation"])
 
     def cases(self) -> list[Case]:
         """Instance norm, groups of several channels, one group, tails, fused activation."""

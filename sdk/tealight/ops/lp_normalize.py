@@ -26,8 +26,7 @@ class LpNormalize(OpDef):
         assert x is not None
         if x.dtype is not DType.FLOAT32:
             raise self.error("x", found=x.dtype.label, expected="float32")
-        if x.rank == 0 or not -x.rank <= attrs["axis"] < x.rank:
-            raise self.error("axis", found=attrs["axis"], expected=f"in [{-x.rank}, {x.rank})")
+        self.normal_axis(attrs["axis"], x.rank)
         if attrs["p"] not in (1, 2):
             raise self.error("p", found=attrs["p"], expected="1 or 2")
         return TensorType(x.dtype, x.shape)

@@ -10,7 +10,6 @@ import numpy as np
 from tealight.ir.types import Dim, DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
 from tealight.ops._window import fresh_dim, known
-from tealight.ops.gather import normal_axis
 
 _EXACT: dict[str, Any] = {"rtol": 0.0, "atol": 0.0, "why": "nothing is computed"}
 _INDEX_TYPES = (DType.INT32, DType.INT64, DType.UINT8, DType.INT8, DType.FLOAT32)
@@ -36,7 +35,7 @@ class OneHot(OpDef):
             raise self.error("depth", found=depth, expected="an int64 scalar")
         if values.shape != (2,):
             raise self.error("values", found=values, expected="2 elements")
-        axis = normal_axis(self, axis, indices.rank + 1)
+        axis = self.normal_axis(axis, indices.rank + 1)
         count = known(depth.const)
         size: Dim = fresh_dim() if count is None else count[0]
         if isinstance(size, int) and size < 0:

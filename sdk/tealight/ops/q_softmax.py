@@ -33,8 +33,7 @@ class QSoftmax(OpDef):
             raise self.error("x", found=x.dtype.label, expected="int8")
         if table.dtype is not DType.FLOAT32 or table.shape != (256,):
             raise self.error("table", found=table, expected="float32[256]")
-        if not -x.rank <= attrs["axis"] < x.rank:
-            raise self.error("axis", found=attrs["axis"], expected=f"in [{-x.rank}, {x.rank})")
+        self.normal_axis(attrs["axis"], x.rank)
         if not 1 <= attrs["steps"] <= 65536:
             raise self.error("steps", found=attrs["steps"], expected="in [1, 65536]")
         return TensorType(DType.INT8, x.shape)

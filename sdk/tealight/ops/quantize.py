@@ -50,8 +50,7 @@ class _Stepped(OpDef):
             raise self.error("zero_point", found=zero_point, expected=f"the shape of scale {scale}")
         if scale.rank == 0 or (not block_size and scale.shape == (1,)):
             return
-        if not -x.rank <= axis < x.rank:
-            raise self.error("axis", found=axis, expected=f"in [{-x.rank}, {x.rank})")
+        self.normal_axis(axis, x.rank)
         size = x.shape[axis]
         if not block_size:
             wanted: tuple[int | str, ...] = (size,)

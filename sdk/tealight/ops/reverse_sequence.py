@@ -9,7 +9,7 @@ import numpy as np
 
 from tealight.ir.types import DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
-from tealight.ops.gather import normal_axis, same_dim
+from tealight.ops.gather import same_dim
 
 _EXACT: dict[str, Any] = {"rtol": 0.0, "atol": 0.0, "why": "nothing is computed"}
 
@@ -24,7 +24,7 @@ class ReverseSequence(OpDef):
 
     def infer(self, x: TensorType, sequence_lens: TensorType, *, batch_axis: int, time_axis: int) -> TensorType:
         """Returns the type of x."""
-        batch, time = normal_axis(self, batch_axis, x.rank), normal_axis(self, time_axis, x.rank)
+        batch, time = self.normal_axis(batch_axis, x.rank), self.normal_axis(time_axis, x.rank)
         if batch == time:
             raise self.error("batch_axis", found=batch_axis, expected="another than time_axis")
         if sequence_lens.dtype is not DType.INT64 or sequence_lens.rank != 1:

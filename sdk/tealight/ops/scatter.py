@@ -15,7 +15,7 @@ import numpy as np
 
 from tealight.ir.types import DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
-from tealight.ops.gather import check_indices, normal_axis, same_dim
+from tealight.ops.gather import check_indices, same_dim
 
 _EXACT: dict[str, Any] = {"rtol": 0.0, "atol": 0.0, "why": "the same order of the same operations"}
 REDUCTIONS = ("none", "add", "mul", "max", "min")
@@ -67,7 +67,7 @@ class ScatterElements(OpDef):
     ) -> TensorType:
         """Returns the type of x."""
         _check(self, x, indices, updates, reduction)
-        axis = normal_axis(self, axis, x.rank)
+        axis = self.normal_axis(axis, x.rank)
         if indices.rank != x.rank or updates.rank != x.rank:
             raise self.error("indices", found=f"{indices} and updates {updates}", expected=f"rank {x.rank}")
         for i, (a, b, c) in enumerate(zip(indices.shape, x.shape, updates.shape, strict=True)):

@@ -11,7 +11,6 @@ import numpy as np
 from tealight.ir.types import DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
 from tealight.ops._window import fresh_dim
-from tealight.ops.gather import normal_axis
 
 _EXACT: dict[str, Any] = {"rtol": 0.0, "atol": 0.0, "why": "nothing is computed"}
 
@@ -75,7 +74,7 @@ class Compress(OpDef):
             raise self.error("condition", found=condition, expected="bool [n]")
         if not has_axis:
             return TensorType(x.dtype, (fresh_dim(),))
-        axis = normal_axis(self, axis, x.rank)
+        axis = self.normal_axis(axis, x.rank)
         n, size = condition.shape[0], x.shape[axis]
         if isinstance(n, int) and isinstance(size, int) and n > size:
             raise self.error("condition", found=condition, expected=f"at most {size} elements")
@@ -129,7 +128,7 @@ class Unique(OpDef):
         if not has_axis:
             places = x.elements if x.is_static else fresh_dim()
             return [TensorType(x.dtype, (n,)), count, TensorType(DType.INT64, (places,)), count]
-        axis = normal_axis(self, axis, x.rank)
+        axis = self.normal_axis(axis, x.rank)
         shape = (*x.shape[:axis], n, *x.shape[axis + 1 :])
         return [TensorType(x.dtype, shape), count, TensorType(DType.INT64, (x.shape[axis],)), count]
 

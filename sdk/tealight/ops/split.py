@@ -26,8 +26,7 @@ class Split(OpDef):
         (x,) = inputs
         assert x is not None
         axis, sizes = attrs["axis"], [int(s) for s in attrs["sizes"]]
-        if not -x.rank <= axis < x.rank:
-            raise self.error("axis", found=axis, expected=f"in [{-x.rank}, {x.rank})")
+        self.normal_axis(axis, x.rank)
         axis %= x.rank
         size = x.shape[axis]
         if any(s < 0 for s in sizes) or (isinstance(size, int) and sum(sizes) != size):

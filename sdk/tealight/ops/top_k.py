@@ -10,7 +10,6 @@ import numpy as np
 from tealight.ir.types import Dim, DType, TensorType
 from tealight.ops._registry import Case, OpDef, register
 from tealight.ops._window import fresh_dim, known
-from tealight.ops.gather import normal_axis
 
 _EXACT: dict[str, Any] = {"rtol": 0.0, "atol": 0.0, "why": "nothing is computed"}
 TYPES = (
@@ -38,7 +37,7 @@ class TopK(OpDef):
             raise self.error("x", found=x, expected="numbers")
         if k.dtype not in (DType.INT32, DType.INT64) or k.shape not in ((), (1,)):
             raise self.error("k", found=k, expected="int64[1]")
-        axis = normal_axis(self, axis, x.rank)
+        axis = self.normal_axis(axis, x.rank)
         count = known(k.const)
         size: Dim = fresh_dim() if count is None else count[0]
         of = x.shape[axis]

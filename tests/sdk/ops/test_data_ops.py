@@ -199,7 +199,7 @@ def test_shape_of_fixed_dims_is_known() -> None:
 @pytest.mark.parametrize(
     ("op", "inputs", "attrs", "message"),
     [
-        ("gather", [TensorType(F32, (3,)), TensorType(I64, (2,))], {"axis": 1}, r"axis: 1, expected one in \[-1, 1\)"),
+        ("gather", [TensorType(F32, (3,)), TensorType(I64, (2,))], {"axis": 1}, r"axis: 1, expected in \[-1, 1\)"),
         ("gather", [TensorType(F32, (3,)), TensorType(F32, (2,))], {"axis": 0}, "expected int32 or int64"),
         ("expand", [TensorType(F32, (3,)), _vector(4)], {}, "4 for a dim of 3, expected 1 or the same"),
         ("tile", [TensorType(F32, (3, 4)), _vector(4)], {}, r"expected int64\[2\]"),
