@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 import tealight
 from tealight import _golden
 from tealight.bundle import writer
@@ -23,7 +25,7 @@ from tealight.ir.graph import Graph, Value
 from tealight.ir.types import DType
 from tealight.ir.verify import verify
 from tealight.lower.emit import Emitted, emit
-from tealight.passes._manager import PassResult
+from tealight.passes import _manager as passes
 from tealight.quant import recipe as recipes
 from tealight.quant.apply import Applied, Data, apply
 
@@ -132,6 +134,13 @@ class _Options:
         for key in options:
             if key not in known:
                 raise TealightError(f"build option {key!r}: unknown, expected one of {known}{suggestion(key, known)}")
+        for key in ("passes", "metadata"):
+            if not isinstance(options.get(key, {}), Mapping):
+                raise TealightError(f"build option {key!r}: {type(options[key]).__name__}, expected a mapping")
+        steps = [f.name for f in dataclasses.fields(passes.Options)]
+        for key in options.get("passes", {}):
+            if key not in steps:
+                raise TealightError(f"build option 'passes' {key!r}: unknown, expected {steps}{suggestion(key, steps)}")
         return cls(**options)
 
     def step(self, stage: str, i: int, n: int) -> None:
@@ -298,7 +307,7 @@ def optimise(graph: Graph, options: Mapping[str, Any], progress: Progress | None
     return _changes(apply(graph, recipes.load("float32"), None, options, progress).passes)
 
 
-def _changes(results: Sequence[PassResult]) -> list[PassChange]:
+def _changes(results: Sequence[passes.PassResult]) -> list[PassChange]:
     return [PassChange(r.name, r.rewrites, r.nodes, r.seconds) for r in results]
 
 
@@ -378,7 +387,10 @@ def image_table(image: Mapping[str, Any] | None, inputs: Sequence[Value | Tensor
 
 def _numbers(value: Any, channels: int, key: str) -> list[float]:
     """Returns one number per channel."""
-    numbers = [float(v) for v in value] if isinstance(value, Sequence) or hasattr(value, "__len__") else [float(value)]
+    try:
+        numbers = np.asarray(value, np.float64).reshape(-1).tolist()
+    except (TypeError, ValueError) as e:
+        raise TealightError(f"image {key}: {value!r}, expected a number or one for each channel") from e
     if len(numbers) not in (1, channels):
         raise TealightError(f"image {key}: {len(numbers)} numbers, expected 1 or {channels}")
     return numbers * channels if len(numbers) == 1 else numbers

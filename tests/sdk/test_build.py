@@ -170,6 +170,12 @@ def test_progress(model, tmp_path):
         ({"image": {"mena": 1}}, r"image 'mena': unknown, .* did you mean 'mean'"),
         ({"image": {"mean": [1, 2]}}, r"image mean: 2 numbers, expected 1 or 3"),
         ({"image": {"order": "RBG"}}, r"image order: 'RBG'"),
+        ({"image": {"mean": "grey"}}, r"image mean: 'grey', expected a number or one for each channel"),
+        ({"passes": {"winogard": False}}, r"option 'passes' 'winogard': unknown, .* did you mean 'winograd'"),
+        ({"passes": None}, r"build option 'passes': NoneType, expected a mapping"),
+        ({"metadata": "text"}, r"build option 'metadata': str, expected a mapping"),
+        ({"calibration": [], "calibration_limit": -1}, r"empty, expected at least one sample"),
+        ({"calibration": [{}], "calibration_limit": -1}, r"limit -1: expected a number of samples, at least 1"),
     ],
 )
 def test_wrong_options(model, tmp_path, arguments, message):

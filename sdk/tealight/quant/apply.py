@@ -117,6 +117,9 @@ def apply(
             raise QuantizeError(f"recipe {recipe.name!r} io: int8 without {STATIC!r}, expected float32")
         applied = Applied(run_passes(graph, pipeline.PIPELINE, chosen, progress), [])
         recipe.check(graph)
+        unused = [name for name, value in recipe.methods.items() if value]
+        if unused:
+            applied.notes.append(("", f"methods {', '.join(unused)} change nothing: they are for {STATIC}"))
         store_weights(graph, recipe, data, applied, progress)
         return applied
     applied = Applied(run_passes(graph, EARLY, chosen, progress), [])

@@ -65,7 +65,7 @@ def chosen_methods(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         for key, option in options.items():
             if key not in METHODS[name]:
                 raise QuantizeError(f"recipe method {name!r} option {key!r}: unknown, expected {list(METHODS[name])}")
-            if not isinstance(option, int | float) or not 0 <= option <= 1:
+            if not isinstance(option, int | float) or isinstance(option, bool) or not 0 <= option <= 1:
                 raise QuantizeError(f"recipe method {name!r} {key}: {option!r}, expected a number from 0 to 1")
         if value is not False:
             result[name] = {**METHODS[name], **options}

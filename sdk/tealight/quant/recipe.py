@@ -13,7 +13,7 @@ A recipe file:
 
     [[rule]]                         # later rules win; each matches by exactly one of name, regex and op
     name = "features.0"              # of a node of the model, or of the value that it computes
-    recipe = "float32"               # keep it float; `skip = true` says the same
+    recipe = "float32"               # keep it float; `skip = true` says the same, `skip = false` takes it back
     [[rule]]
     regex = 'blocks\.[0-9]+\.attn'   # searched for in the node's name
     observer = "percentile"
@@ -185,7 +185,11 @@ def load(recipe: str | os.PathLike[str] | Mapping[str, Any] | Recipe) -> Recipe:
         return recipe
     if isinstance(recipe, Mapping):
         return _parse("recipe", recipe)
-    text = os.fspath(recipe)
+    if not isinstance(recipe, (str, os.PathLike)):
+        raise QuantizeError(
+            f"recipe: {type(recipe).__name__}, expected one of {list(RECIPES)}, a .toml file or a mapping"
+        )
+    text = str(recipe)
     if not text.endswith(".toml"):
         _check_name("recipe", text)
         return Recipe(text, Settings(recipe=text))
@@ -221,11 +225,12 @@ def _parse(name: str, data: Mapping[str, Any]) -> Recipe:
     least = data.get("min_cosine", Recipe.min_cosine)
     if not isinstance(least, int | float) or isinstance(least, bool) or not 0 <= least < 1:
         raise QuantizeError(f"recipe {name!r} min_cosine: {least!r}, expected a number of at least 0 and below 1")
-    found = tuple(_rule(f"recipe {name!r} rule {i + 1}", r) for i, r in enumerate(rules))
-    return Recipe(name, dataclasses.replace(Settings(), **changes), found, io, dict(methods), float(least))
+    default = dataclasses.replace(Settings(), **changes)
+    found = tuple(_rule(f"recipe {name!r} rule {i + 1}", r, default.recipe) for i, r in enumerate(rules))
+    return Recipe(name, default, found, io, dict(methods), float(least))
 
 
-def _rule(where: str, data: Mapping[str, Any]) -> Rule:
+def _rule(where: str, data: Mapping[str, Any], default: str) -> Rule:
     given = [k for k in _MATCHES if k in data]
     if len(given) != 1:
         raise QuantizeError(f"{where}: {given or 'nothing'} to match by, expected exactly one of {list(_MATCHES)}")
@@ -244,8 +249,9 @@ def _rule(where: str, data: Mapping[str, Any]) -> Rule:
     if "skip" in rest:
         if not isinstance(rest["skip"], bool) or "recipe" in rest:
             raise QuantizeError(f"{where} skip: {rest['skip']!r}, expected true or false, and no recipe beside it")
-        if rest.pop("skip"):
-            rest["recipe"] = FLOAT32
+        rest["recipe"] = FLOAT32 if rest.pop("skip") else default
+    if not rest:
+        raise QuantizeError(f"{where}: no key but {match!r}, expected what it changes, for example skip = true")
     return Rule(match, pattern, _changes(where, rest))
 
 

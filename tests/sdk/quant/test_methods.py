@@ -26,6 +26,7 @@ def test_tables_switch_methods_and_give_options():
         ({"adaruond": True}, "'adaruond': unknown, expected one of .* did you mean 'adaround'"),
         ({"adaround": 3}, "'adaround': 3, expected true, false or a table of options"),
         ({"smoothing": {"alpha": 1}}, r"option 'alpha': unknown, expected \['strength'\]"),
+        ({"adaround": {"damping": True}}, "damping: True, expected a number from 0 to 1"),
         ({"smoothing": {"strength": 2}}, "strength: 2, expected a number from 0 to 1"),
     ],
 )

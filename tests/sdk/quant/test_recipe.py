@@ -113,9 +113,13 @@ def test_rule_that_matches_nothing_names_what_is_near(rule: dict[str, Any], mess
         ({"recipe": "float32", "rule": [{"name": "a", "skip": "yes"}]}, "expected true or false"),
         ({"recipe": "float32", "rule": [{"name": "a", "skip": True, "recipe": "float32"}]}, "no recipe beside it"),
         ({"recipe": "float32", "methods": True}, "expected a table"),
+        ({"recipe": "float32", "rule": [{"name": "a"}]}, "rule 1: no key but 'name', expected what it changes"),
+        (None, "recipe: NoneType, expected one of"),
+        (["float16"], "recipe: list, expected one of"),
+        (b"float16", "recipe: bytes, expected one of"),
     ],
 )
-def test_mistakes_are_named(data: dict[str, Any], message: str) -> None:
+def test_mistakes_are_named(data: Any, message: str) -> None:
     with pytest.raises(QuantizeError, match=message):
         recipes.load(data)
 
@@ -225,6 +229,19 @@ def test_what_stays_float_is_noted(tmp_path, native) -> None:
     data = {"recipe": "static_wi8_ai8", "rule": [{"op": "fully_connected", "skip": True}]}
     notes = tealight.build(named_net(), tmp_path / "m.tea", data, named_samples(2)).notes
     assert any("no node becomes int8" in text for _, text in notes)
+
+
+def test_a_later_rule_takes_a_skip_back() -> None:
+    rules = [{"op": "conv2d", "skip": True}, {"name": "head", "skip": False}]
+    g = graph()
+    settings = {n.name: s.recipe for n, s in recipes.load({"recipe": INT8, "rule": rules}).resolve(g).items()}
+    assert settings["block1/conv"] == "float32" and settings["head"] == INT8
+
+
+def test_methods_that_a_recipe_has_no_use_for_are_noted(tmp_path) -> None:
+    recipe = {"recipe": INT8, "methods": {"adaround": True, "smoothing": False}}
+    notes = tealight.build(named_net(), tmp_path / "m.tea", recipe).notes
+    assert ("", "methods adaround change nothing: they are for static_wi8_ai8") in notes
 
 
 def test_file_that_cannot_be_read(tmp_path) -> None:
