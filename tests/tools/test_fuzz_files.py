@@ -8,6 +8,10 @@ import pytest
 from parity.op_bundles import one_op_bundle, operands
 
 from tealight import ops
+from tealight.bundle import writer
+from tealight.ir.graph import Graph
+from tealight.ir.types import DType, TensorType
+from tealight.lower.emit import emit
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "fuzz"))
@@ -29,6 +33,22 @@ def test_every_variant_is_counted(bundle):
     total, reports = files.damage(program, bundle, 160, 3)
     assert reports == []
     assert total["variants"] == 160 and total["ran"] > 0 and total["silent"] == 0
+
+
+def test_inputs_whose_dims_depend_on_each_other_are_run(tmp_path):
+    program = ROOT / "build" / "host" / "fuzz_bundle"
+    if not program.exists():
+        pytest.skip("build/host/fuzz_bundle is not built; tools/test builds it")
+    graph = Graph("main")
+    total = graph.add_input("x", TensorType(DType.FLOAT32, ("n", "m", 64)))
+    for i in range(4):  # by chance all dims fit in one run of thousands
+        x = graph.add_input(f"x{i}", TensorType(DType.FLOAT32, ("n", "m", 64)))
+        (total,) = graph.add("binary", [total, x], {"kind": "add"}, name=f"add{i}", outputs=[f"y{i}"])
+    graph.outputs = [total]
+    path = tmp_path / "sum.tea"
+    path.write_bytes(writer.to_bytes(emit(graph).bundle))
+    counts, reports = files.damage(program, path, 160, 3)
+    assert reports == [] and counts["ran"] > 16
 
 
 def test_a_crash_is_reported(bundle, tmp_path):

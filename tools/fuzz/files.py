@@ -33,7 +33,7 @@ def damage(program: pathlib.Path, bundle: pathlib.Path, count: int, seed: int) -
         mutate.scalar_fields(data).tofile(fields)
         for part in range(PARTS):
             own = [str(bundle), str(count // PARTS), str(seed + part), str(fields)]
-            command = [str(program), *(["-", str(seed)] if part == 0 else own)]
+            command = [str(program), *(["-", str(seed), str(bundle)] if part == 0 else own)]
             with tempfile.TemporaryFile() as variants:  # a program that ends early would break a pipe
                 if part == 0:
                     variants.writelines(mutate.stream(data, count // PARTS, seed))

@@ -2,7 +2,7 @@
 // Opens and runs damaged bundles in this process: no variant may crash, hang or fail without a message.
 //   fuzz_bundle BASE.tea COUNT SEED [FIELDS]   variants that it makes itself; FIELDS lists the scalars of the metadata
 //                                              (tools/fuzz/mutate.py writes it)
-//   fuzz_bundle - SEED                         whole variants from stdin, each with its size (u64) before it
+//   fuzz_bundle - SEED [BASE.tea]              whole variants from stdin, each with its size (u64) before it
 // Prints one JSON line of counts. FUZZ_ONLY=k runs variant k alone; FUZZ_SAVE=path keeps its bytes.
 #include <signal.h>
 #include <stdint.h>
@@ -75,7 +75,11 @@ class Buffer {
   size_t size_;
 };
 
+// The shape of each input.
+using Shapes = std::vector<std::vector<int64_t>>;
+
 struct Totals {
+  Shapes known;  // with which the base runs
   std::map<int, int> codes;
   int ran = 0;
   int silent = 0;   // failures without a message
@@ -102,18 +106,24 @@ size_t SizeOf(tl_dtype dtype) {
   return kSizes[static_cast<unsigned>(dtype) & 15];
 }
 
-// Gives every input zeros (or noise) of its declared shape; open dims get a small size.
-bool SetInputs(const tl_model* model, size_t entry_point, tl_session* session, std::vector<Buffer*>* memory,
-               std::mt19937_64* rng, Totals* totals) {
+// Gives every input zeros (or noise) of its declared shape; open dims get that of `known`, or a small size, often the
+// same one. Notes the shapes in *used.
+bool SetInputs(const tl_model* model, size_t entry_point, tl_session* session, const Shapes& known, Shapes* used,
+               std::vector<Buffer*>* memory, std::mt19937_64* rng, Totals* totals) {
   static const int64_t kDims[] = {1, 1, 1, 2, 3, 4, 7, 16, 64, 512};
+  const auto pick = [&] { return kDims[(*rng)() % (sizeof(kDims) / sizeof(kDims[0]))]; };
   const bool noise = (*rng)() % 2 != 0;
+  const int64_t common = pick();
   for (size_t i = 0; i < tl_model_input_count(model, entry_point); ++i) {
     tl_tensor tensor;
     if (tl_model_input_info(model, entry_point, i, &tensor) != TL_OK) return false;
     const tl_tensor declared = tensor;
     uint64_t bytes = SizeOf(tensor.dtype);
     for (uint32_t d = 0; d < tensor.rank; ++d) {
-      if (tensor.shape[d] < 0) tensor.shape[d] = kDims[(*rng)() % (sizeof(kDims) / sizeof(kDims[0]))];
+      if (tensor.shape[d] < 0) {
+        const bool is_known = i < known.size() && d < known[i].size();
+        tensor.shape[d] = is_known ? known[i][d] : (*rng)() % 2 != 0 ? common : pick();
+      }
       if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(tensor.shape[d]), &bytes)) return false;
     }
     if (bytes > kMaxOpenBytes) {  // open dims only make it slow
@@ -124,6 +134,7 @@ bool SetInputs(const tl_model* model, size_t entry_point, tl_session* session, s
       }
     }
     if (bytes > kMaxInputBytes) return false;
+    used->emplace_back(tensor.shape, tensor.shape + tensor.rank);
     memory->push_back(new Buffer(static_cast<size_t>(bytes)));
     tensor.data = memory->back()->data();
     tensor.size_bytes = static_cast<size_t>(bytes);
@@ -134,6 +145,34 @@ bool SetInputs(const tl_model* model, size_t entry_point, tl_session* session, s
     if (!Note(totals, error)) return false;
   }
   return true;
+}
+
+// Shapes with which a bundle runs; none where no such are found soon. Those of a real model fit each other only by
+// luck, and a run that its first instruction refuses tries nothing.
+Shapes FindShapes(const std::vector<uint8_t>& bundle) {
+  constexpr uint64_t kSearchNs = 2000000000;
+  constexpr int kTries = 10000;
+  Buffer copy(bundle.size());
+  memcpy(copy.data(), bundle.data(), bundle.size());
+  Shapes found;
+  tl_model* model = nullptr;
+  tl_session* session = nullptr;
+  if (tl_model_open_memory(copy.data(), copy.size(), &model, nullptr) != TL_OK) return found;
+  if (tl_session_create(model, nullptr, &session, nullptr) == TL_OK) {
+    std::mt19937_64 rng(1);
+    Totals unused;
+    const uint64_t start = CpuNs();
+    for (int i = 0; found.empty() && i < kTries && CpuNs() - start < kSearchNs; ++i) {
+      Shapes shapes;
+      std::vector<Buffer*> memory;
+      const bool is_set = SetInputs(model, 0, session, {}, &shapes, &memory, &rng, &unused);
+      if (is_set && tl_session_run(session, kDeadlineNs, nullptr) == TL_OK) found = shapes;
+      for (Buffer* buffer : memory) delete buffer;
+    }
+    tl_session_destroy(session);
+  }
+  tl_model_destroy(model);
+  return found;
 }
 
 void ReadOutputs(const tl_session* session, size_t count) {
@@ -183,7 +222,9 @@ void RunSession(const tl_model* model, size_t entry_point, std::mt19937_64* rng,
   const bool is_run = totals->runs_ns < kRunBudgetNs || (*rng)() % 64 == 0 || getenv("FUZZ_ONLY") != nullptr;
   if (!is_run) ++totals->skipped;
   const uint64_t start = CpuNs();
-  if (is_run && SetInputs(model, entry_point, session, &memory, rng, totals)) {
+  Shapes used;
+  const Shapes known = entry_point == 0 && (*rng)() % 4 != 0 ? totals->known : Shapes();
+  if (is_run && SetInputs(model, entry_point, session, known, &used, &memory, rng, totals)) {
     tl_session_run(session, kDeadlineNs, &error);
     if (Note(totals, error)) {
       ++totals->ran;
@@ -388,7 +429,9 @@ void RunOwn(char** argv, int argc, Totals* totals) {
     fields.resize(raw.size() / sizeof(Field));
     if (!fields.empty()) memcpy(fields.data(), raw.data(), fields.size() * sizeof(Field));
   }
-  Mutator mutator(ReadFile(argv[1]), fields);
+  const std::vector<uint8_t> base = ReadFile(argv[1]);
+  totals->known = FindShapes(base);
+  Mutator mutator(base, fields);
   std::vector<uint8_t> variant;
   for (long i = 0; i < count; ++i) {
     if (only != nullptr && atol(only) != i) continue;
@@ -420,7 +463,7 @@ void RunStream(uint64_t seed, Totals* totals) {
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    fprintf(stderr, "usage: fuzz_bundle BASE.tea COUNT SEED [FIELDS] | fuzz_bundle - SEED\n");
+    fprintf(stderr, "usage: fuzz_bundle BASE.tea COUNT SEED [FIELDS] | fuzz_bundle - SEED [BASE.tea]\n");
     return 2;
   }
   signal(SIGALRM, OnAlarm);
@@ -429,6 +472,7 @@ int main(int argc, char** argv) {
 #endif
   Totals totals;
   if (strcmp(argv[1], "-") == 0) {
+    if (argc > 3) totals.known = FindShapes(ReadFile(argv[3]));
     RunStream(strtoull(argv[2], nullptr, 10), &totals);
   } else if (argc >= 4) {
     RunOwn(argv, argc, &totals);
