@@ -166,6 +166,14 @@ inline int PlanResizeStages(const ResizeAxes& s, schema::CoordinateMode mode, co
   return count;
 }
 
+/// Parts of the scratch begin at multiples of 64 bytes.
+inline size_t AlignScratch(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/// Bytes of the table of one axis, or none: indices, then weights, 4 bytes each.
+inline size_t TableBytes(const ResizeAxis* axis, const ResizeFilter& filter) {
+  return axis == nullptr ? 0 : 2 * AlignScratch(static_cast<size_t>(axis->out * filter.Taps(*axis)) * 4);
+}
+
 /// Plans the stages and checks that their tables, results and rows fit memory: not only x and y, but also what lies
 /// between them, and the rows that the taps of an axis read.
 inline Status CheckResizeStages(const OpContext& context, const ResizeAxes& s, schema::CoordinateMode mode,

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU dynamic_quantize: the range of all elements, then one uniform quantization.
-#include <math.h>
-
-#include "kernels/qelementwise/qelementwise.h"
-#include "runtime/op.h"
+#include "backends/cpu/dynamic_rows.h"
 
 namespace tealight {
 namespace {
@@ -42,10 +39,9 @@ Status Run(OpContext& context) {
     range.least = part.least < range.least ? part.least : range.least;
     range.greatest = part.greatest > range.greatest ? part.greatest : range.greatest;
   }
-  float scale = (range.greatest - range.least) / 255.0f;
-  if (scale == 0.0f) scale = 1.0f;
-  const float steps = rintf(-range.least / scale);  // NaN where both are infinite
-  const int32_t zero_point = steps >= 255.0f ? 255 : steps >= 0.0f ? static_cast<int32_t>(steps) : 0;
+  const RowQuantization all = QuantizationOf(range.least, range.greatest);
+  const float scale = all.scale;
+  const int32_t zero_point = all.zero_point + 128;  // of uint8
   if (context.output(1) != nullptr) *context.output(1)->As<float>() = scale;
   if (context.output(2) != nullptr) *context.output(2)->As<uint8_t>() = static_cast<uint8_t>(zero_point);
   if (context.output(0) == nullptr) return Status::Ok();

@@ -14,8 +14,6 @@ struct State {
   int changing;  // axes
 };
 
-size_t Align(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 // Fractional bits of a weight when so many axes change: sums stay within int32.
 int WeightBits(int changing) { return changing <= 1 ? 14 : changing == 2 ? 11 : changing == 3 ? 7 : 22 / changing; }
 
@@ -24,10 +22,6 @@ struct Table {
   int32_t* weight;
   size_t taps;
 };
-
-size_t TableBytes(const ResizeAxis* axis, const ResizeFilter& filter) {
-  return axis == nullptr ? 0 : 2 * Align(static_cast<size_t>(axis->out * filter.Taps(*axis)) * 4);
-}
 
 // Turns the float32 weights of one element into integers that sum to 2^bits, in place: what rounding left over goes to
 // the first of the largest.
@@ -66,9 +60,9 @@ struct ThreadMemory {
 
   ThreadMemory(const ResizeStage& stage, const ResizeFilter& filter) {
     slots = stage.a == nullptr ? 1 : static_cast<size_t>(filter.Taps(*stage.a));
-    row = Align(static_cast<size_t>(stage.cols_out * stage.inner) * 4);
-    pointers = Align(slots * sizeof(void*));
-    total = (slots + 1) * row + pointers + Align(slots * sizeof(int64_t));
+    row = AlignScratch(static_cast<size_t>(stage.cols_out * stage.inner) * 4);
+    pointers = AlignScratch(slots * sizeof(void*));
+    total = (slots + 1) * row + pointers + AlignScratch(slots * sizeof(int64_t));
   }
 };
 
@@ -145,7 +139,7 @@ struct SharedMemory {
       const size_t own = ThreadMemory(stages[i], filter).total;
       tables = bytes > tables ? bytes : tables;
       thread = own > thread ? own : thread;
-      const size_t result = Align(static_cast<size_t>(stages[i].Elements()) * 4);
+      const size_t result = AlignScratch(static_cast<size_t>(stages[i].Elements()) * 4);
       if (i + 1 < count && result > buffers[i % 2]) buffers[i % 2] = result;
     }
   }

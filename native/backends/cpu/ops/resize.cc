@@ -13,8 +13,6 @@ namespace {
 using schema::CoordinateMode;
 using schema::InterpolationMode;
 
-size_t Align(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 // ---- linear and cubic ----
 
 struct Table {
@@ -22,10 +20,6 @@ struct Table {
   float* weight;
   size_t taps;
 };
-
-size_t TableBytes(const ResizeAxis* axis, const ResizeFilter& filter) {
-  return axis == nullptr ? 0 : 2 * Align(static_cast<size_t>(axis->out * filter.Taps(*axis)) * 4);
-}
 
 Table MakeTable(const ResizeAxis* axis, const ResizeFilter& filter, CoordinateMode mode, char** memory) {
   if (axis == nullptr) return {nullptr, nullptr, 1};
@@ -42,9 +36,10 @@ Table MakeTable(const ResizeAxis* axis, const ResizeFilter& filter, CoordinateMo
 // Bytes of the ring of resampled rows of one thread: values, pointers and which row each slot holds.
 size_t RingBytes(const ResizeStage& stage, const ResizeFilter& filter) {
   const size_t taps = stage.a == nullptr ? 1 : static_cast<size_t>(filter.Taps(*stage.a));
-  const size_t row =
-      stage.a == nullptr || stage.b == nullptr ? 0 : Align(static_cast<size_t>(stage.cols_out * stage.inner) * 4);
-  return taps * row + Align(taps * sizeof(float*)) + Align(taps * sizeof(int64_t));
+  const size_t row = stage.a == nullptr || stage.b == nullptr
+                         ? 0
+                         : AlignScratch(static_cast<size_t>(stage.cols_out * stage.inner) * 4);
+  return taps * row + AlignScratch(taps * sizeof(float*)) + AlignScratch(taps * sizeof(int64_t));
 }
 
 void RunStage(const OpContext& context, const ResizeStage& stage, const ResizeFilter& filter, CoordinateMode mode,
@@ -59,9 +54,10 @@ void RunStage(const OpContext& context, const ResizeStage& stage, const ResizeFi
   context.ParallelFor(items, share > least ? share : least, [&](size_t thread, size_t begin, size_t end) {
     char* memory = static_cast<char*>(context.thread_scratch(thread));
     const float** rows = reinterpret_cast<const float**>(memory);
-    int64_t* held = reinterpret_cast<int64_t*>(memory + Align(a.taps * sizeof(float*)));
-    float* ring = reinterpret_cast<float*>(memory + Align(a.taps * sizeof(float*)) + Align(a.taps * sizeof(int64_t)));
-    const size_t slot = Align(row_out * 4) / 4;
+    int64_t* held = reinterpret_cast<int64_t*>(memory + AlignScratch(a.taps * sizeof(float*)));
+    float* ring = reinterpret_cast<float*>(memory + AlignScratch(a.taps * sizeof(float*)) +
+                                           AlignScratch(a.taps * sizeof(int64_t)));
+    const size_t slot = AlignScratch(row_out * 4) / 4;
     for (size_t t = 0; t < a.taps; ++t) held[t] = -1;
     for (size_t item = begin; item < end; ++item) {
       const int64_t i = static_cast<int64_t>(item), image = i / stage.rows_out, row = i % stage.rows_out;
@@ -190,7 +186,7 @@ Status RequestMemory(OpContext& context, const ResizeAxes& s, const schema::Resi
     const size_t bytes = TableBytes(stages[i].a, filter) + TableBytes(stages[i].b, filter);
     tables = bytes > tables ? bytes : tables;
     ring = RingBytes(stages[i], filter) > ring ? RingBytes(stages[i], filter) : ring;
-    const size_t result = Align(static_cast<size_t>(stages[i].Elements()) * 4);
+    const size_t result = AlignScratch(static_cast<size_t>(stages[i].Elements()) * 4);
     if (i + 1 < count && result > buffers[i % 2]) buffers[i % 2] = result;
   }
   context.RequestScratch(tables + buffers[0] + buffers[1], ring);
@@ -248,7 +244,7 @@ Status Run(OpContext& context) {
     for (int i = 0; i < count; ++i) {
       const size_t bytes = TableBytes(stages[i].a, filter) + TableBytes(stages[i].b, filter);
       tables = bytes > tables ? bytes : tables;
-      const size_t result = Align(static_cast<size_t>(stages[i].Elements()) * 4);
+      const size_t result = AlignScratch(static_cast<size_t>(stages[i].Elements()) * 4);
       if (i % 2 == 0 && i + 1 < count && result > first) first = result;
     }
     char* memory = static_cast<char*>(context.shared_scratch());
