@@ -10,6 +10,12 @@
 #include "bundle/validate.h"
 
 namespace tealight {
+namespace {
+
+// What scratch of no bytes points to, so that ops may clear it as any other. Nobody writes it.
+alignas(kMemoryAlignment) constexpr char kNoScratch[kMemoryAlignment] = {};
+
+}  // namespace
 
 int64_t NowNs() {
   timespec now;
@@ -198,8 +204,9 @@ Status Executor::ReserveScratch(size_t shared_bytes, size_t thread_bytes) {
 }
 
 void Executor::SetScratch(OpContext* context) const {
-  context->shared_scratch_ = shared_scratch_.data();
-  context->thread_scratch_ = thread_scratch_.data();
+  char* const none = const_cast<char*>(kNoScratch);
+  context->shared_scratch_ = shared_scratch_.size() != 0 ? shared_scratch_.data() : none;
+  context->thread_scratch_ = thread_scratch_.size() != 0 ? thread_scratch_.data() : none;
   context->thread_scratch_stride_ = thread_stride_;
 }
 

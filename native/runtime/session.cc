@@ -300,6 +300,9 @@ Status Session::GetTensor(size_t i, tl_tensor* tensor) const {
     return Status::Error(TL_ERROR_INVALID_ARGUMENT, "tensor %zu: packed as %s, expected a plain one", i,
                          LayoutName(found.layout));
   }
+  if (found.data == nullptr) {
+    return Status::Error(TL_ERROR_NOT_FOUND, "tensor %zu: no instruction makes it, expected one that is used", i);
+  }
   ToC(found, tensor);
   return Status::Ok();
 }

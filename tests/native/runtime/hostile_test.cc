@@ -95,6 +95,47 @@ TEST_F(HostileTest, RunsAfterOneThatHadNoMemoryForScratch) {
   EXPECT_EQ(static_cast<const int32_t*>(b.data)[3], -4);
 }
 
+TEST_F(HostileTest, ATensorThatNobodyMakesHasNoData) {
+  BundleSpec spec = ReshapeBundle();
+  spec.programs[0].tensors.push_back({"unused", {4}});
+  bytes_.reset(new Bytes(Finish(spec)));
+  model_.reset(new Model);
+  session_.reset(new Session);
+  ExpectOk(model_->OpenMemory(bytes_->data(), bytes_->size()));
+  tl_session_options options = {};
+  options.threads = 1;
+  options.keep_intermediates = 1;
+  ExpectOk(session_->Create(*model_, options));
+  std::vector<float> x(6);
+  ExpectOk(SetInput(0, TL_DTYPE_FLOAT32, &x, {2, 3}));
+  ExpectOk(session_->Run(0));
+  tl_tensor tensor;
+  ExpectOk(session_->GetTensor(2, &tensor));
+  ExpectError(session_->GetTensor(3, &tensor), TL_ERROR_NOT_FOUND, "tensor 3: no instruction makes it");
+}
+
+// A convolution over no channels has no padding to clear; the sanitizers tell.
+TEST_F(HostileTest, ScratchOfNoBytesIsNotNull) {
+  BundleSpec spec;
+  const int weight = spec.AddConstant<float>({});
+  ProgramSpec program;
+  program.tensors = {{"x", {1, 2, 2, 0}}, {"w", {3, 1, 1, 0}, schema::DType::float32, weight}, {"y", {1, 2, 2, 3}}};
+  program.tensors[1].layout = schema::Layout::gemm_n16;
+  program.tensors[2].arena_offset = 0;
+  program.instructions = {{"conv", {0, 1}, {2}, schema::OpAttributes::Conv2d}};
+  program.inputs = {0};
+  program.outputs = {2};
+  program.arena_bytes = 64;
+  spec.programs = {program};
+  ExpectOk(Open(spec));
+  std::vector<float> x;
+  ExpectOk(SetInput(0, TL_DTYPE_FLOAT32, &x, {1, 2, 2, 0}));
+  ExpectOk(session_->Run(0));
+  tl_tensor y;
+  ExpectOk(session_->GetOutput(0, &y));
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(static_cast<const float*>(y.data)[i], 0);
+}
+
 // Dims of any size beside a 0: there is nothing to compute, however long the loop over it.
 TEST_F(HostileTest, ResultsWithoutElementsTakeNoTime) {
   BundleSpec spec;
