@@ -65,7 +65,9 @@ def _gather_to_slice(editor: Editor, node: Node) -> None:
     parted = [*x.shape[:axis], 1, *x.shape[axis + 1 :]]
     if index.const.ndim > 1 or reshape_target(out(node).shape, tuple(parted)) is None:
         return
-    i = int(index.const.reshape(-1)[0])
+    i, size = int(index.const.reshape(-1)[0]), x.shape[axis]
+    if isinstance(size, int) and not -size <= i < size:
+        return  # the run says what is wrong
     end = i + 1 if i != -1 else np.iinfo(np.int64).max
     operands = [editor.const(np.array([v], np.int64), n) for v, n in ((i, "starts"), (end, "ends"), (axis, "axes"))]
     new = editor.add("slice", [x, *operands], {}, before=node, name=node.name)

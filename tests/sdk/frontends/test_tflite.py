@@ -117,6 +117,21 @@ def test_sizes_that_cannot_be_are_refused_before_they_cost_time() -> None:
         imported(Case("MIRROR_PAD", [f(2, 3), pads], [f(2, 3)], 77, {"mode": 1}).model())
 
 
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (Case("CONCATENATION", [f(2, 3), f(2, 4)], [f(2, 7)], 10, {"axis": 3}), "axis 3"),
+        (Case("MEAN", [f(4, 9), c([2])], [f(4)], 27, {}), "axis 2"),
+        (Case("UNPACK", [f(2, 3)], [f(2)], 64, {"axis": -3}), "axis -3"),
+        (Case("TRANSPOSE", [f(2, 3), c([0, 0])], [f(2, 3)]), "perm"),
+        (Case("RFFT2D", [f(4, 8), c([4096, 8])], [f(4, 8)]), "512 rows"),
+    ],
+)
+def test_axes_that_do_not_exist(case: Case, message: str) -> None:
+    with pytest.raises(ImportModelError, match=message):
+        imported(case.model())
+
+
 def test_a_missing_file_is_named(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ImportModelError, match="nothing"):
         tflite.load(tmp_path / "nothing.tflite")
@@ -207,3 +222,26 @@ def test_any_damage_gives_an_error_or_a_graph() -> None:
         except ImportModelError:
             outcomes["error"] += 1
     assert min(outcomes.values()) > 50
+
+
+@pytest.mark.parametrize("name", ["mlperf_tiny_kws_dscnn", "mlperf_tiny_resnet8_cifar10", "mlperf_tiny_ad_autoencoder"])
+def test_any_damage_of_a_real_model_gives_an_error_or_a_graph(name: str, assets: pathlib.Path) -> None:
+    (path,) = (assets / name).glob("*.tflite")
+    whole, rng = path.read_bytes(), np.random.default_rng(4)
+    tables = [i for i in range(0, len(whole), 4) if i < 2048 or i > len(whole) - 16384]  # not the weights
+    outcomes = {"graph": 0, "error": 0}
+    for i in range(120):
+        data = bytearray(whole)
+        if i % 10 == 0:
+            del data[int(rng.integers(len(data))) :]
+        for _ in range(int(rng.integers(1, 3))):
+            at = int(rng.choice(tables))
+            if at + 4 <= len(data):
+                value = int(rng.choice([0, 1, -1, 2**31 - 1, -(2**31), 1 << 20, 65536, int(rng.integers(256))]))
+                data[at : at + 4] = value.to_bytes(4, "little", signed=True)
+        try:
+            imported(bytes(data))
+            outcomes["graph"] += 1
+        except ImportModelError:
+            outcomes["error"] += 1
+    assert min(outcomes.values()) > 10

@@ -3,6 +3,7 @@
 
 from graph_builder import Build
 
+from tealight.passes._manager import Options
 from tealight.passes.remove_dead_code import remove_dead_code
 from tealight.passes.simplify_shapes import simplify_shapes
 
@@ -21,6 +22,12 @@ def test_gather_of_one_index_becomes_a_slice():
     b = Build()
     y = b("gather", b.input(4, 5, 6), b.const(-2, "int64"), axis=1)
     assert b.run(simplify_shapes, outputs=[y]) == ["slice", "reshape"]
+
+
+def test_gather_of_an_index_out_of_range_stays():
+    b = Build()
+    b.graph.outputs = [b("gather", b.input(4, 5, 6), b.const(5, "int64"), axis=1)]
+    assert simplify_shapes(b.graph, Options()) == 0
 
 
 def test_expand_before_a_broadcast_disappears():

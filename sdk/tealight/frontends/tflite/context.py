@@ -230,7 +230,7 @@ class OperatorContext:
 
     def transpose(self, x: Value, perm: Sequence[int]) -> Value:
         """Returns x with its axes permuted."""
-        return x if list(perm) == sorted(perm) else self.add("transpose", [x], {"perm": list(perm)})
+        return x if list(perm) == list(range(len(x.shape))) else self.add("transpose", [x], {"perm": list(perm)})
 
     def slice(self, x: Value, axis: int, start: int, end: int) -> Value:
         """Returns the elements of x in [start, end) of an axis."""
@@ -250,6 +250,12 @@ class OperatorContext:
                 f"{what} has the shape {list(x.shape)}, expected fixed dims", "give shapes={input: [..]}"
             )
         return dims
+
+    def axis(self, axis: int, rank: int) -> int:
+        """Returns an axis counted from the front; RefusedError when there is no such one."""
+        if not -rank <= axis < rank:
+            raise RefusedError(f"axis {axis}, expected one in [{-rank}, {rank})")
+        return int(axis) % rank
 
     def image(self, i: int) -> Value:
         """Returns operand i, which must be a float [n, h, w, c]."""

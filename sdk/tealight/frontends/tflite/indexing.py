@@ -25,7 +25,7 @@ def gather(c: OperatorContext) -> Value:
         return c.add("gather", [c.stored(1) if same else c.real(1), c.stored(0)], {"axis": 0})
     x, indices = c.moved(), c.stored(1)
     rank, place = len(x.shape), len(indices.shape)
-    axis, batch = int(c.option("axis")) % rank, int(c.option("batch_dims"))
+    axis, batch = c.axis(c.option("axis"), rank), int(c.option("batch_dims"))
     batch += place if batch < 0 else 0
     if not 0 <= batch <= min(axis, place):
         raise RefusedError(f"batch_dims {batch} before axis {axis}, expected at most that")

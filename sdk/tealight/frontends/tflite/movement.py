@@ -40,7 +40,7 @@ def squeeze(c: OperatorContext) -> Value:
     x, behind = (c.parts(0), [2]) if c.is_complex(0) else (c.moved(), [])
     dims, given = c.dims(x, "the operand"), c.option("squeeze_dims", None)
     dims = dims[: len(dims) - len(behind)]
-    drop = {int(d) % len(dims) for d in given} if given is not None and len(given) else None
+    drop = {c.axis(d, len(dims)) for d in given} if given is not None and len(given) else None
     kept = [d for i, d in enumerate(dims) if (d != 1 if drop is None else i not in drop)]
     return c.reshape(x, [*kept, *behind])
 
@@ -50,7 +50,7 @@ def expand_dims(c: OperatorContext) -> Value:
     """Inserts a dim of one."""
     x, (axis,) = c.moved(), c.ints(1, "axis")
     dims = c.dims(x, "the operand")
-    axis %= len(dims) + 1
+    axis = c.axis(axis, len(dims) + 1)
     return c.reshape(x, [*dims[:axis], 1, *dims[axis:]])
 
 
@@ -66,7 +66,7 @@ def concatenation(c: OperatorContext) -> Value:
     every = range(len(c.operands))
     stays = not c.option("activation") and all(same_params(c.params(i), c.result_params()) for i in every)
     values = [c.stored(i) if stays else c.real(i) for i in every]
-    axis = int(c.option("axis")) % max(len(values[0].shape), 1)
+    axis = c.axis(c.option("axis"), max(len(values[0].shape), 1))
     return c.activated(values[0] if len(values) == 1 else c.add("concat", values, {"axis": axis}))
 
 
@@ -77,7 +77,7 @@ def pack(c: OperatorContext) -> Value:
     stays = all(same_params(c.params(i), c.result_params()) for i in every)
     values = [c.stored(i) if stays else c.real(i) for i in every]
     dims = c.dims(values[0], "the operand")
-    axis = int(c.option("axis")) % (len(dims) + 1)
+    axis = c.axis(c.option("axis"), len(dims) + 1)
     values = [c.reshape(v, [*dims[:axis], 1, *dims[axis:]]) for v in values]
     return values[0] if len(values) == 1 else c.add("concat", values, {"axis": axis})
 
@@ -87,7 +87,7 @@ def unpack(c: OperatorContext) -> list[Value]:
     """Takes an axis apart."""
     x = _all_moved(c, 0)
     dims = c.dims(x, "the operand")
-    axis = int(c.option("axis")) % len(dims)
+    axis = c.axis(c.option("axis"), len(dims))
     if dims[axis] != len(c.results):
         raise RefusedError(f"{len(c.results)} results for {list(dims)} along dim {axis}, expected one for each index")
     parts = _split(c, x, axis, [1] * dims[axis])
@@ -100,7 +100,7 @@ def split(c: OperatorContext) -> list[Value]:
     even = c.op == "SPLIT"
     x, axis = _all_moved(c, 1 if even else 0), c.ints(0 if even else 2, "axis")[0]
     dims = c.dims(x, "the operand")
-    axis %= len(dims)
+    axis = c.axis(axis, len(dims))
     count = len(c.results)
     sizes = [dims[axis] // count] * count if even else c.ints(1, "sizes")
     if -1 in sizes:
@@ -214,7 +214,7 @@ def reverse(c: OperatorContext) -> Value:
     """Turns axes round."""
     x, axes = c.moved(), c.ints(1, "axes")
     count = len(axes)
-    bounds = ([-1] * count, [-_END] * count, [a % len(x.shape) for a in axes], [-1] * count)
+    bounds = ([-1] * count, [-_END] * count, [c.axis(a, len(x.shape)) for a in axes], [-1] * count)
     return c.add("slice", [x, *(c.int64s(v) for v in bounds)])
 
 

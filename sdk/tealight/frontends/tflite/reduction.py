@@ -20,7 +20,7 @@ def reduce(c: OperatorContext) -> Value:
     """One value from all elements along the axes of operand 1."""
     kind = _REDUCE[c.op]
     x = c.moved() if kind in ("max", "min") else c.real(0)
-    axes = sorted({a % len(x.shape) for a in c.ints(1, "axes")}) if x.shape else []
+    axes = sorted({c.axis(a, len(x.shape)) for a in c.ints(1, "axes")}) if x.shape else []
     if not axes:
         return x
     return c.add("reduce", [x, c.int64s(axes)], {"kind": kind, "keepdims": bool(c.option("keep_dims", False))})
@@ -30,7 +30,7 @@ def reduce(c: OperatorContext) -> Value:
 def arg_reduce(c: OperatorContext) -> Value:
     """The index of the largest or smallest element along an axis; stored integers order like what they stand for."""
     x, (axis,) = c.stored(0), c.ints(1, "axis")
-    y = c.add("arg_reduce", [x], {"axis": axis % len(x.shape), "is_min": c.op == "ARG_MIN", "keepdims": False})
+    y = c.add("arg_reduce", [x], {"axis": c.axis(axis, len(x.shape)), "is_min": c.op == "ARG_MIN", "keepdims": False})
     return c.cast(y, c.results[0].dtype or DType.INT64)
 
 

@@ -12,16 +12,16 @@ from tealight.frontends.tflite.context import OperatorContext
 from tealight.frontends.tflite.registry import converts
 from tealight.ir.graph import Value
 
-#: Elements of a row that is transformed: it is multiplied by a matrix of about as many columns.
-_LONGEST = 4096
+#: Rows and their elements that are transformed: either is multiplied by a matrix of about as many columns.
+_MOST_ROWS, _LONGEST = 512, 4096
 
 
 @converts("RFFT2D")
 def rfft2d(c: OperatorContext) -> Value:
     """The transform of the last two dims, cut or filled up to operand 1; half of the last, which is symmetric."""
     x, lengths = c.floats(0), c.ints(1, "lengths")
-    if len(lengths) != 2 or not all(1 <= n <= _LONGEST for n in lengths):
-        raise RefusedError(f"lengths {lengths}, expected two from 1 to {_LONGEST}")
+    if len(lengths) != 2 or not (1 <= lengths[0] <= _MOST_ROWS and 1 <= lengths[1] <= _LONGEST):
+        raise RefusedError(f"lengths {lengths}, expected 1 to {_MOST_ROWS} rows of 1 to {_LONGEST}")
     rank, (height, width) = len(x.shape), lengths
     for axis, length in ((rank - 2, height), (rank - 1, width)):
         size = c.dims(x, "the operand")[axis]
