@@ -341,10 +341,14 @@ def _gains(
 
 
 def _sums(scale: Scale, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Returns sums of y x, x^2, y^2 and (y - x)^2, and counts, per channel, without what saturates."""
+    """Returns sums of y x, x^2, y^2 and (y - x)^2, and counts, per channel, without what saturates.
+
+    A channel of one value can be scaled to the limit: there all of what is below it counts.
+    """
     lo, hi = (float(v) for v in scale.real(np.array(numerics.LIMITS[scale.dtype])))
     wanted, found = (np.asarray(a, np.float64).reshape(-1, x.shape[-1]) for a in (x, y))
     inside = (found > lo) & (found < hi)
+    inside |= ~inside.any(0) & (found >= hi) & (wanted < hi)
     wanted, found = np.where(inside, wanted, 0), np.where(inside, found, 0)
     terms = [found * wanted, wanted**2, found**2, (found - wanted) ** 2, np.ones_like(wanted)]
     return np.stack([t.sum(0) for t in terms])

@@ -10,7 +10,15 @@ import pytest
 from graph_builder import Build
 
 from tealight.bundle import reader, writer
-from tealight.emulator.layer_errors import LayerError, Scale, is_quantized, layer_errors, one_instruction
+from tealight.emulator.layer_errors import (
+    LayerError,
+    Scale,
+    _fitted,
+    _sums,
+    is_quantized,
+    layer_errors,
+    one_instruction,
+)
 from tealight.emulator.session import Session
 from tealight.errors import TealightError
 from tealight.ir.graph import Graph
@@ -68,6 +76,15 @@ def test_equalized_channels_are_compared_as_they_are_scaled(native):
     assert not any(r.equalized for r in layer_errors(judge, bundle, samples(2)))
     first, second, _ = convolutions(layer_errors(*pair(), samples(2)))
     assert first.equalized and second.equalized and min(first.sqnr_db, second.sqnr_db) > 30
+
+
+def test_a_constant_channel_that_is_scaled_to_the_limit_has_a_gain():
+    scale = Scale(0.5, -128, DType.INT8)  # 0 .. 127.5
+    x = np.stack([np.linspace(0, 60, 32), np.full(32, 0.25), np.full(32, 200.0)], axis=1)
+    y = np.stack([2 * x[:, 0], np.full(32, 127.5), np.full(32, 127.5)], axis=1)
+    sums = _sums(scale, x, y)
+    np.testing.assert_allclose(_fitted(sums[:, :2]), [2, 510])
+    assert sums[0, 2] == 0  # a value beyond the limit saturates: no gain explains that
 
 
 def test_values_that_the_calibration_did_not_see_saturate(native):
