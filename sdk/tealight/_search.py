@@ -85,7 +85,7 @@ class SearchReport:
     def __str__(self) -> str:
         """Returns the report as text."""
         lines = [str(self.build), f"  search:  {self.found.measured}; allowed: {self.budget}"]
-        lines += [f"  tried:   {k} of {len(self.layers)} layers moved: {m}" for k, m in self.found.tried]
+        lines += [f"  tried:   {k} moves: {m}" for k, m in self.found.tried]
         lines += [f"  {r['format']:22} {r['op']:18} {r['layer']}: {r['why']}" for r in self.rows()]
         return "\n".join(lines)
 

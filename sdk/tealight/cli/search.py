@@ -76,7 +76,7 @@ def table(report: SearchReport) -> Group:
     from tealight.report.tables import name_text, time_text, titled
 
     moved = ", ".join(f"{k}: {m.drop:.3g}" for k, m in report.found.tried)
-    title = f"{len(report.layers)} layers; drop by layers moved: {moved}"
+    title = f"{len(report.layers)} layers; drop by moves: {moved}"
     result = Table()
     result.add_column("layer", overflow="ellipsis", no_wrap=True, min_width=24, max_width=40)
     for name in ("op", "format", "noise", "time", "float32", "why"):

@@ -90,7 +90,7 @@ def reading(what: str, expected: str) -> Iterator[None]:
     """Makes one kind of error of what the readers of files raise."""
     try:
         yield
-    except (OSError, ValueError, EOFError, RuntimeError, wave.Error, zipfile.BadZipFile, zlib.error) as e:
+    except (OSError, ValueError, LookupError, EOFError, RuntimeError, wave.Error, zipfile.BadZipFile, zlib.error) as e:
         why = (e.strerror if isinstance(e, OSError) else None) or str(e)
         if "pickle" in why:  # NumPy's advice for what is no array: to run it
             why = "no array of numbers"

@@ -103,7 +103,7 @@ def open_samples(
         found = reader.files(pathlib.Path(source))
     elif callable(source):
         found = Samples(getattr(source, "__name__", "function"), lambda: reader.items(_called(source)))
-    elif isinstance(source, Iterable):
+    elif isinstance(source, Iterable) and not (isinstance(source, np.ndarray) and not source.ndim):
         if iter(source) is source:
             source = _Once(source)
         count = len(source) if hasattr(source, "__len__") else None
@@ -123,7 +123,7 @@ def function(text: str) -> Callable[..., Any]:
     try:
         sys.path.insert(0, os.getcwd())
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as e:
+    except (ImportError, AttributeError, ValueError) as e:
         raise TealightError(f"function {text!r}: {e}, expected module:function that can be imported") from e
     finally:
         sys.path.remove(os.getcwd())
@@ -194,6 +194,8 @@ class _Reader:
         with inputs.reading(f"data {str(path)!r}", f"a readable {path.suffix} file"):
             if path.suffix == ".npy":
                 rows = np.load(path, mmap_mode="r", allow_pickle=False)
+                if not rows.ndim:
+                    raise TealightError(f"data {str(path)!r}: one number, expected rows")
                 info = self._only(str(path))
                 return Samples(path.name, lambda: (Sample({info.name: self.fit(np.array(r), info)}) for r in rows),
                                len(rows))  # fmt: skip
@@ -205,7 +207,7 @@ class _Reader:
         with inputs.open_archive(path) as archive:
             names = list(archive.files)
             small: dict[str, np.ndarray] = {
-                k: archive[k] for k in ("labels", "boxes", "classes", "sample") if k in names
+                k: np.atleast_1d(archive[k]) for k in ("labels", "boxes", "classes", "sample") if k in names
             }
         keys = {k: k for k in self.infos if k in names}
         rest = [k for k in names if k not in small and k not in keys]
@@ -260,7 +262,11 @@ class _Reader:
                 if name not in self.infos:
                     raise TealightError(f"sample {i}: {name!r} is not an input, expected {list(self.infos)}"
                                         f"{suggestion(name, self.infos)}")  # fmt: skip
-            yield Sample({k: self.fit(np.asarray(a), self.infos[k]) for k, a in value.items()}, label)
+            try:
+                arrays = {k: np.asarray(a) for k, a in value.items()}
+            except ValueError as e:
+                raise TealightError(f"sample {i}: {e}, expected an array for each input") from e
+            yield Sample({k: self.fit(a, self.infos[k]) for k, a in arrays.items()}, label)
 
     # ---- parts ----
 
@@ -284,11 +290,13 @@ class _Reader:
             path = pathlib.Path(labels)
             with inputs.reading(f"labels {str(path)!r}", "a .npy or a text file"):
                 if path.suffix == ".npy":
-                    return list(np.load(path, allow_pickle=False))
+                    return list(np.atleast_1d(np.load(path, allow_pickle=False)))
                 lines = path.read_text(encoding="utf-8").split("\n")
             texts = [t.strip() for t in lines if t.strip()]
             index = self._class_of(sorted(set(texts)))
             return [index[t] for t in texts]
+        if not isinstance(labels, Iterable) or (isinstance(labels, np.ndarray) and not labels.ndim):
+            raise TealightError(f"labels: {type(labels).__name__}, expected one for each sample")
         return list(labels)
 
     def _class_of(self, names: Sequence[str]) -> dict[str, int]:

@@ -124,7 +124,7 @@ class Recipe:
         io: "float32", or "int8" for quantized inputs and outputs.
         methods: Accuracy methods by name: True, or their options.
         min_cosine: Static: the cosine that each output shall keep to the float model's on calibration data; as many
-            of the first layers as it takes stay float (guard.py). 0 = all are quantized whatever comes out.
+            layers as it takes stay float (guard.py). 0 = all are quantized whatever comes out.
     """
 
     name: str

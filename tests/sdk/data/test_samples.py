@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pathlib
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -123,6 +124,12 @@ def damaged(path: pathlib.Path) -> pathlib.Path:
         (lambda p: [], "empty, expected at least one sample"),
         (lambda p: 3, "data: int, expected a file, a folder, a function or an iterable"),
         (lambda p: "os:nothing_like_this", "expected module:function that can be imported"),
+        (lambda p: saved(p / "a.npy", np.float32(3)), "a.npy': one number, expected rows"),
+        (lambda p: saved(p / "a.npz", x=ROWS, labels=np.int64(3)), "1 labels for 4 samples"),
+        (lambda p: texts(p / "a.npz"), "expected a readable .npz file"),
+        (lambda p: np.array(3.0), "data: ndarray, expected a file, a folder, a function or an iterable"),
+        (lambda p: [[[1.0], [2.0, 3.0]]], "sample 0: setting an array element"),
+        (lambda p: ":f", "function ':f': Empty module name, expected module:function"),
         (lambda p: "time:time", "data 'time': gave float, expected an iterable of samples"),
         (lambda p: (p / "a.npz").write_bytes(b"PK") and p / "a.npz", "expected a readable .npz file"),
         (lambda p: (p / "a.npy").write_bytes(b"") or p / "a.npy", "expected a readable .npy file"),
@@ -139,7 +146,26 @@ def test_broken_sources_give_clear_errors(tmp_path, make, text):
         list(open_samples(make(tmp_path), [X]))
 
 
+def saved(path, array=None, **arrays):
+    """Returns the path of a .npy or .npz file that was written."""
+    if arrays:
+        np.savez(path, **arrays)
+    else:
+        np.save(path, array)
+    return path
+
+
+def texts(path):
+    """Returns the path of an archive that holds no arrays."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "text")
+    return path
+
+
 def test_labels_must_be_one_for_each_sample(tmp_path):
+    for bad in (3, np.array(3), saved(tmp_path / "one.npy", np.int64(3))):
+        with pytest.raises(TealightError, match=r"labels: .*expected (one for each sample|4)"):
+            open_samples(list(ROWS), [X], labels=bad)
     with pytest.raises(TealightError, match="labels: 3, expected 4: one for each sample"):
         open_samples(list(ROWS), [X], labels=[1, 2, 3])
     with pytest.raises(TealightError, match="labels: 3, but the data goes on"):
