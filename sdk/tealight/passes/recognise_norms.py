@@ -57,6 +57,7 @@ def recognise_norms(graph: Graph, options: Options) -> int:
     for node in editor.nodes():
         if node.op == "binary" and node.attrs["kind"] in ("mul", "add"):
             _scale_or_bias(editor, node)
+            _group_scale_or_bias(editor, node)
     return editor.rewrites
 
 
@@ -113,6 +114,31 @@ def _scale_or_bias(editor: Editor, node: Node) -> None:
             continue
         editor.swap(node, editor.add("layer_norm", operands, norm.attrs, before=node, name=norm.name))
         return
+
+
+def _group_scale_or_bias(editor: Editor, node: Node) -> None:
+    """Moves a product or sum with a constant per channel into the group_norm before it."""
+    for value, other in (node.inputs, node.inputs[::-1]):
+        norm = producer(value, "group_norm")
+        if norm is None or value is None or other is None or other.const is None or editor.only_user(value) is not node:
+            continue
+        channels, array = value.shape[-1], other.const
+        per_channel = array.size == 1 or array.shape[-1:] == (array.size,)
+        if not isinstance(channels, int) or not per_channel or out(node).shape != value.shape:
+            continue
+        scale, bias = (_per_channel(norm.input(i), channels, default) for i, default in ((1, 1.0), (2, 0.0)))
+        if scale is None or bias is None:
+            continue
+        array = array.reshape(-1).astype(np.float32)
+        scale, bias = (scale * array, bias * array) if node.attrs["kind"] == "mul" else (scale, bias + array)
+        operands = [norm.inputs[0], editor.const(scale, "scale"), editor.const(bias, "bias")]
+        editor.swap(node, editor.add("group_norm", operands, norm.attrs, before=node, name=norm.name))
+        return
+
+
+def _per_channel(parameter: Value | None, channels: int, default: float) -> np.ndarray | None:
+    """Returns a scale or bias as an array, or None where it is computed at run time."""
+    return np.full(channels, default, np.float32) if parameter is None else parameter.const
 
 
 def _trimmed(array: np.ndarray, rank: int) -> np.ndarray | None:

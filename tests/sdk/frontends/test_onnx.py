@@ -252,6 +252,25 @@ def test_shape_arithmetic_with_a_symbolic_batch_needs_no_run_time_shape():
     assert reshape.inputs[1].const.tolist() == [0, 2, 6] and graph.outputs[0].shape == ("n", 2, 6)
 
 
+@pytest.mark.parametrize("shape", [[2, 6, 4, 5], ["n", 6, "h", "w"], [2, 6, 9]])
+def test_group_norm_as_pytorch_exports_it_is_seen(shape):
+    # Reshape to [n, groups, -1], InstanceNormalization, Reshape back: as written, it would be rows of one channel
+    nodes = [
+        helper.make_node("Reshape", ["x", "split"], ["a"]),
+        helper.make_node("InstanceNormalization", ["a", "scale", "bias"], ["b"]),
+        helper.make_node("Shape", ["x"], ["whole"]),
+        helper.make_node("Reshape", ["b", "whole"], ["y"]),
+    ]
+    constants = {"split": np.array([0, 3, -1]), "scale": np.float32([1, 2, 3]), "bias": np.float32([0, -1, 1])}
+    model = model_of(nodes, [("x", F, shape)], [("y", F, None)], initializers=constants)
+    graph = frontend.load(model)
+    norm = next(n for n in graph.nodes if n.op == "group_norm")
+    assert norm.attrs["num_groups"] == 3 and norm.inputs[0].shape[-1] == 6
+    x = np.random.default_rng(0).normal(size=[d if isinstance(d, int) else 4 for d in shape]).astype(np.float32)
+    wanted = ReferenceEvaluator(model).run(None, {"x": x})[0]
+    np.testing.assert_allclose(evaluate(graph, {"x": x})["y"], wanted, rtol=1e-4, atol=1e-5)
+
+
 # ---- names and dtypes ----
 
 

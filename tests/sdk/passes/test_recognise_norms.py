@@ -62,3 +62,19 @@ def test_keeps_a_mean_over_the_leading_dims():
     d = b.binary("sub", x, mean(b, x, 1))
     y = b.binary("div", d, b.unary("sqrt", b.binary("add", mean(b, b.unary("square", d), 1), 1e-5)))
     assert "layer_norm" not in b.run(recognise_norms, outputs=[y])
+
+
+@pytest.mark.parametrize("parameters", [True, False])
+def test_group_norm_takes_the_scale_and_bias_after_it(parameters):
+    b = Build()
+    operands = [b.normal(6), b.normal(6)] if parameters else []
+    y = b("group_norm", b.input(2, 4, 5, 6), *operands, num_groups=3)
+    y = b.binary("add", b.binary("mul", b.normal(1, 1, 1, 6), y), b.const([[0.5]]))
+    assert b.run(recognise_norms, outputs=[y]) == ["group_norm"]
+
+
+def test_group_norm_keeps_a_scale_of_something_else_than_channels():
+    b = Build()
+    y = b("group_norm", b.input(2, 6, 6, 6), num_groups=3)
+    y = b.binary("mul", y, b.normal(6, 1))
+    assert b.run(recognise_norms, outputs=[y]) == ["group_norm", "binary"]

@@ -46,9 +46,25 @@ def batch_norm(c: NodeContext) -> Sequence[Value]:
 def instance_norm(c: NodeContext) -> Value:
     """InstanceNormalization: one group per channel."""
     x = c.input(0)
-    attrs: dict[str, object] = {"num_groups": c.static(x, 1, "number of channels")}
-    attrs["epsilon"] = c.number("epsilon", 1e-5)
-    return _grouped(c, x, c.optional(1), c.optional(2), attrs)
+    groups = c.static(x, 1, "number of channels")
+    attrs: dict[str, object] = {"num_groups": groups, "epsilon": c.number("epsilon", 1e-5)}
+    scale, bias = c.optional(1), c.optional(2)
+    source = _ungrouped(x, groups)
+    if source is None:
+        return _grouped(c, x, scale, bias, attrs)
+    times = int(source.shape[1]) // groups
+    scale, bias = (p if p is None or times == 1 else _repeat_each(c, p, groups, times) for p in (scale, bias))
+    return c.reshape(_grouped(c, source, scale, bias, attrs), c.dims(x))
+
+
+def _ungrouped(x: Value, groups: int) -> Value | None:
+    """Returns the image whose channels a reshape joined in groups, as PyTorch exports its GroupNorm."""
+    node = x.producer
+    source = None if node is None or node.op != "reshape" or len(x.shape) != 3 else node.inputs[0]
+    if source is None or len(source.shape) < 3 or source.shape[0] != x.shape[0]:
+        return None
+    channels = source.shape[1]
+    return source if isinstance(channels, int) and groups and channels % groups == 0 else None
 
 
 def _grouped(c: NodeContext, x: Value, scale: Value | None, bias: Value | None, attrs: dict[str, object]) -> Value:
