@@ -130,6 +130,7 @@ class Schema:
         self.ops = {_snake(n): n for n in self.enums["OpAttributes"].values if n != "NONE"}
 
 
+@functools.cache
 def _snake(name: str) -> str:
     """Returns Conv2d -> conv2d, MaxPool2d -> max_pool2d."""
     return "".join(("_" if c.isupper() and i else "") + c.lower() for i, c in enumerate(name))
