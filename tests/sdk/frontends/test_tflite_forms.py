@@ -115,6 +115,32 @@ def test_sparse_weights_that_make_no_sense(changes: dict[str, Any]) -> None:
         reader.parse(sparse({k: v for k, v in (ROWS | changes).items() if v is not None}, KEPT["rows"]), "x")
 
 
+# ---- weights that a DEQUANTIZE makes ----
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+@pytest.mark.parametrize("op", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+def test_dequantized_weights_are_quantized_weights(op: str, axis: int | None) -> None:
+    rng, b = np.random.default_rng(8), ModelBuilder()
+    shape = {"CONV_2D": [4, 3, 3, 4], "DEPTHWISE_CONV_2D": [1, 3, 3, 4], "FULLY_CONNECTED": [4, 4]}[op]
+    axis = 3 if axis is not None and op == "DEPTHWISE_CONV_2D" else axis
+    quant = (0.02, 0) if axis is None else (rng.uniform(0.01, 0.03, 4).astype(np.float32), np.zeros(4, np.int64), axis)
+    x_shape, y_shape = ([2, 4], [2, 4]) if op == "FULLY_CONNECTED" else ([1, 5, 5, 4], [1, 3, 3, 4])
+    x, y = b.tensor("x", "float32", x_shape), b.tensor("y", "float32", y_shape)
+    stored, weight = (
+        b.tensor("w", "int8", shape, rng.integers(-127, 128, shape), quant),
+        b.tensor("f", "float32", shape),
+    )
+    b.op("DEQUANTIZE", [stored], [weight])
+    kind = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 8}[op]
+    options = {} if op == "FULLY_CONNECTED" else {"padding": 1, "stride_h": 1, "stride_w": 1}
+    b.op(op, [x, weight, b.const(np.arange(4), "float32")], [y], kind, **options)
+    data, feeds = b.finish([x], [y]), {"x": rng.standard_normal(x_shape).astype(np.float32)}
+    graph = Importer(reader.parse(data, "x")).run({}, [])
+    assert {n.op for n in graph.nodes} == {op.lower().replace("_2d", "2d"), "dequantize"}
+    np.testing.assert_allclose(evaluate(graph, feeds)["y"], judged(data, feeds)[0], rtol=1e-5, atol=1e-5)
+
+
 # ---- Fourier transforms ----
 
 

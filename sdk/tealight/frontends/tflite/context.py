@@ -21,6 +21,7 @@ from tealight.frontends.tflite.reader import Operator
 from tealight.frontends.tflite.schema import ACTIVATIONS, PADDINGS
 from tealight.ir.graph import Graph, Value
 from tealight.ir.types import DType, QuantParams
+from tealight.ops._dequantized import DequantizedConstant
 from tealight.ops._window import auto_pads
 
 if TYPE_CHECKING:
@@ -176,6 +177,17 @@ class OperatorContext:
                 raise RefusedError(f"{what} (operand {i}) is computed at run time, expected a constant")
             known = np.array(ints, np.int64).reshape(elements.shape)
         return known
+
+    def weight(self, i: int) -> tuple[np.ndarray, QuantParams | None]:
+        """Returns the stored elements of operand i, which must be a constant, and what they stand for.
+
+        A DEQUANTIZE of a constant says the same as a quantized constant.
+        """
+        held = DequantizedConstant.of(self.stored(i))
+        if held is None:
+            return self.array(i, "weight"), self.params(i)
+        zero = np.zeros(held.scale.shape, np.int32) if held.zero_point is None else held.zero_point.astype(np.int32)
+        return held.integers, QuantParams(held.scale, zero, held.axis if held.scale.ndim else -1)
 
     def is_known(self, i: int) -> bool:
         """Whether the elements of operand i are known while importing."""

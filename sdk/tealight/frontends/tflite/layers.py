@@ -15,6 +15,7 @@ from tealight.frontends.tflite.registry import converts
 from tealight.frontends.tflite.schema import ACTIVATIONS
 from tealight.ir.graph import Value
 from tealight.ir.types import DType, QuantParams
+from tealight.ops._dequantized import DequantizedConstant
 
 #: Padding (1: SAME, 2: VALID), stride along w, stride along h.
 _TRANSPOSE_OPTIONS = struct.Struct("<3i")
@@ -29,7 +30,7 @@ def weight_of(c: OperatorContext, i: int, change: Callable[[np.ndarray], np.ndar
         change: Returns the rearranged array.
         axis: Of the channels after `change`; None where it is as before.
     """
-    array, params = c.array(i, "weight"), c.params(i)
+    array, params = c.weight(i)
     value = c.constant(change(array))
     if params is None:
         if value.dtype in (DType.FLOAT16, DType.BFLOAT16, DType.FLOAT64):
@@ -65,7 +66,7 @@ def bias_of(c: OperatorContext, i: int, channels: int, *, weight: int = 1, x: in
 def conv_2d(c: OperatorContext) -> Value:
     """Weight [oc, kh, kw, ic / group]."""
     x = c.image(0)
-    oc, kh, kw, per_group = c.array(1, "weight").shape
+    oc, kh, kw, per_group = c.dims(c.stored(1), "the weight")
     channels = c.dims(x, "the image")[3]
     if per_group < 1 or channels % per_group:
         raise RefusedError(f"weight of {per_group} input channels for {channels}, expected a divisor")
@@ -78,7 +79,7 @@ def conv_2d(c: OperatorContext) -> Value:
 def depthwise_conv_2d(c: OperatorContext) -> Value:
     """Weight [1, kh, kw, ic * multiplier]; with a multiplier above 1 it is a grouped convolution."""
     x = c.image(0)
-    one, kh, kw, oc = c.array(1, "weight").shape
+    one, kh, kw, oc = c.dims(c.stored(1), "the weight")
     channels = c.dims(x, "the image")[3]
     if one != 1 or channels < 1 or oc % channels:
         raise RefusedError(f"weight [{one}, {kh}, {kw}, {oc}] for {channels} channels, expected a multiple of them")
@@ -111,7 +112,7 @@ def transpose_conv_with_bias(c: OperatorContext) -> Value:
 def _transposed(c: OperatorContext, out: list[int], at: int) -> Value:
     """Returns the transposed convolution of operand `at` with weight 1 and bias behind them."""
     x = c.image(at)
-    oc, kh, kw, _ = c.array(1, "weight").shape
+    oc, kh, kw, _ = c.dims(c.stored(1), "the weight")
     strides = [c.option("stride_h", 1), c.option("stride_w", 1)]
     if len(out) != 4 or min(strides) < 1:
         raise RefusedError(f"output shape {out} and strides {strides}, expected 4 dims and strides of at least 1")
@@ -137,7 +138,7 @@ def fully_connected(c: OperatorContext) -> Value:
     n, k = c.dims(weights, "the weight")
     if not c.option("keep_num_dims") and len(x.shape) != 2:
         x = c.reshape(x, [-1, k])
-    if not weights.is_const:
+    if not weights.is_const and DequantizedConstant.of(weights) is None:
         y = c.add("matmul", [x, c.floats(1)], {"transpose_b": True})
         bias = bias_of(c, 2, n)
         return c.activated(y if bias is None else c.binary("add", y, bias))

@@ -138,7 +138,7 @@ class _Weight:
 
 
 def _weight(c: OperatorContext, i: int) -> _Weight:
-    value, params = c.array(i, "weight"), c.params(i)
+    value, params = c.weight(i)
     if params is None and value.dtype.kind != "f":
         raise RefusedError(f"weight of {value.dtype} without quantization, expected scales")
     return _Weight(value, params)
