@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import pathlib
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,41 @@ def test_dequantized_weights_are_quantized_weights(op: str, axis: int | None) ->
     graph = Importer(reader.parse(data, "x")).run({}, [])
     assert {n.op for n in graph.nodes} == {op.lower().replace("_2d", "2d"), "dequantize"}
     np.testing.assert_allclose(evaluate(graph, feeds)["y"], judged(data, feeds)[0], rtol=1e-5, atol=1e-5)
+
+
+def blocked(size: int, scales: np.ndarray, zero_points: int = -1) -> bytes:
+    """A model of one layer of int4 weights [4, 64] with a scale for each block of a row."""
+    b = ModelBuilder()
+    x, y = b.tensor("x", "float32", [2, 64]), b.tensor("y", "float32", [2, 4])
+    halves = np.random.default_rng(2).integers(0, 256, 128).astype(np.uint8).tobytes()
+    w, s = b.tensor("w", "int4", [4, 64], halves), b.const(scales, "float16")
+    details = {"scales": s, "zero_points": zero_points, "block_size": size}
+    b.tensors[w]["quantization"] = {"details_type": 2, "details": details}
+    b.op("FULLY_CONNECTED", [x, w, -1], [y], 8)
+    return b.finish([x], [y])
+
+
+def test_blocks_of_weights_have_scales_of_their_own() -> None:
+    rng = np.random.default_rng(5)
+    scales, x = rng.uniform(0.01, 0.1, (4, 2)).astype(np.float16), rng.standard_normal((2, 64)).astype(np.float32)
+    data = blocked(32, scales)
+    found, wanted = evaluated(data, {"x": x})[0], judged(data, {"x": x})[0]
+    np.testing.assert_allclose(found, wanted, atol=0.02 * np.abs(wanted).max())  # the judge rounds x
+    graph = Importer(reader.parse(data, "x")).run({}, [])
+    assert [n.attrs["block_size"] for n in graph.nodes if n.op == "dequantize"] == [32]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda: blocked(0, np.ones((4, 2))),
+        lambda: blocked(32, np.ones((4, 3))),
+        lambda: blocked(32, np.ones((4, 2)), zero_points=1),
+    ],
+)
+def test_blocks_that_make_no_sense(data: Callable[[], bytes]) -> None:
+    with pytest.raises(ImportModelError, match="a scale for each block"):
+        reader.parse(data(), "x")
 
 
 # ---- Fourier transforms ----

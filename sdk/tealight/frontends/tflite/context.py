@@ -74,7 +74,8 @@ class Emitter:
             value = self.graph.constant((value.const.astype(np.int16) - 128).astype(np.int8), value.name)
             params = dataclasses.replace(params, zero_point=np.asarray(params.zero_point) - 128)
         operands = [value, *self._params(name, params, value.dtype)]
-        return self.emit(name, "dequantize", operands, {"axis": max(params.axis, 0)})[0]
+        attrs = {"axis": max(params.axis, 0), "block_size": params.block_size}
+        return self.emit(name, "dequantize", operands, attrs)[0]
 
     def quantize(self, name: str, value: Value, params: QuantParams, dtype: DType) -> Value:
         """Adds saturate(round(value / scale) + zero_point)."""
@@ -187,7 +188,7 @@ class OperatorContext:
         if held is None:
             return self.array(i, "weight"), self.params(i)
         zero = np.zeros(held.scale.shape, np.int32) if held.zero_point is None else held.zero_point.astype(np.int32)
-        return held.integers, QuantParams(held.scale, zero, held.axis if held.scale.ndim else -1)
+        return held.integers, QuantParams(held.scale, zero, held.axis if held.scale.ndim else -1, held.block_size)
 
     def is_known(self, i: int) -> bool:
         """Whether the elements of operand i are known while importing."""

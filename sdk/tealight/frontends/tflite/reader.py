@@ -127,12 +127,31 @@ def parse(data: bytes, name: str) -> Model:
 def _graph(table: dict[str, Any], root: dict[str, Any], data: bytes) -> Subgraph:
     tensors = [_tensor(t, root["buffers"], data) for t in table["tensors"]]
     count = len(tensors)
+    for tensor, entry in zip(tensors, table["tensors"], strict=True):
+        details = (entry["quantization"] or {}).get("details")
+        if details:
+            tensor.quantization = _blocks(tensor, details, tensors)
     return Subgraph(
         tensors,
         _indices(table["inputs"], count, "graph inputs", optional=False),
         _indices(table["outputs"], count, "graph outputs", optional=False),
         [_operator(o, root["operator_codes"], tensors) for o in table["operators"]],
     )
+
+
+def _blocks(tensor: Tensor, details: dict[str, Any], tensors: list[Tensor]) -> QuantParams:
+    """Returns the scales of a matrix whose rows are quantized block by block; another tensor holds them."""
+    _indices(np.array([details["scales"]]), len(tensors), f"scales of tensor '{tensor.name}'", optional=False)
+    scale, size = tensors[details["scales"]], int(details["block_size"])
+    wanted = None if size < 1 or len(tensor.shape) != 2 else (tensor.shape[0], -(-tensor.shape[1] // size))
+    is_float = scale.dtype is not None and scale.dtype.is_float
+    if scale.data is None or not is_float or scale.shape != wanted or details["zero_points"] > 0:
+        raise ImportModelError(
+            f"tensor '{tensor.name}': blocks of {size} with scales {list(scale.shape)}, "
+            "expected a matrix with a scale for each block of a row, and no zero points"
+        )
+    scales = scale.data.astype(np.float32)
+    return QuantParams(scales, np.zeros(scales.shape, np.int32), 1, size)
 
 
 def _indices(array: np.ndarray | None, count: int, what: str, *, optional: bool) -> list[int]:

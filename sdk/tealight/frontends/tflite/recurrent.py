@@ -130,7 +130,9 @@ class _Weight:
         if self.params is None:
             return self.stored.astype(np.float32)
         every = (np.asarray(p) for p in (self.params.scale, self.params.zero_point))
-        scale, zero = (spread(p, self.shape, max(self.params.axis, 0), 0) if p.ndim else p for p in every)
+        scale, zero = (
+            spread(p, self.shape, max(self.params.axis, 0), self.params.block_size) if p.ndim else p for p in every
+        )
         return np.asarray(numerics.dequantize(self.stored, scale, zero))
 
     def negated(self) -> _Weight:

@@ -30,6 +30,7 @@ _TABLES = {
     "Int32s": "values:[int32]",
     "Uint16s": "values:[uint16]",
     "Uint8s": "values:[uint8]",
+    "Blocks": "scales:int32 zero_points:int32 block_size:int32",
     "QuantizationParameters": (
         "min:[float32] max:[float32] scale:[float32] zero_point:[int64] details_type:uint8 details:details "
         "quantized_dimension:int32"
@@ -106,7 +107,7 @@ OPTIONS = {
 
 #: Union -> its tables by kind.
 UNIONS: dict[str, dict[int, str]] = {
-    "options": OPTIONS, "indices": {1: "Int32s", 2: "Uint16s", 3: "Uint8s"}, "details": {}
+    "options": OPTIONS, "indices": {1: "Int32s", 2: "Uint16s", 3: "Uint8s"}, "details": {2: "Blocks"}
 }  # fmt: skip
 
 #: Number of an operator -> its name. Those that are missing here are named by their number in messages.
