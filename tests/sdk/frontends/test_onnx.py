@@ -199,6 +199,14 @@ def test_operands_that_do_not_fit_name_the_node():
         frontend.load(model)
 
 
+@pytest.mark.parametrize(("op", "axes"), [("Unsqueeze", [0, 0]), ("Unsqueeze", [4]), ("Squeeze", [5])])
+def test_axes_that_do_not_exist_or_repeat(op, axes):
+    nodes = [helper.make_node(op, ["x", "axes"], ["y"])]
+    model = model_of(nodes, [("x", F, [2, 1, 3])], [("y", F, None)], initializers={"axes": np.array(axes)})
+    with pytest.raises(ImportModelError, match="axes"):
+        frontend.load(model)
+
+
 # ---- shapes ----
 
 

@@ -361,13 +361,18 @@ class NodeContext:
     def unsqueeze(self, x: Value, axes: Sequence[int]) -> Value:
         """Returns x with dims of 1 inserted so that they are `axes` of the result."""
         rank = len(x.shape) + len(axes)
-        at = {a % rank for a in axes}
+        at = {a % rank for a in axes if -rank <= a < rank}
+        if len(at) != len(axes):
+            raise RefusedError(f"axes {list(axes)}, expected different ones in [{-rank}, {rank})")
         rest = iter(self.dims(x))
         return self.reshape(x, [1 if i in at else next(rest) for i in range(rank)])
 
     def squeeze(self, x: Value, axes: Sequence[int]) -> Value:
         """Returns x without dims `axes`, which are 1."""
-        at = {a % len(x.shape) for a in axes}
+        rank = len(x.shape)
+        at = {a % rank for a in axes if -rank <= a < rank}
+        if len(at) != len(axes):
+            raise RefusedError(f"axes {list(axes)}, expected different ones in [{-rank}, {rank})")
         return self.reshape(x, [d for i, d in enumerate(self.dims(x)) if i not in at])
 
     # ---- channels-last ----
