@@ -195,15 +195,12 @@ def quantize_static(
     broken, notes = _unusable(plan, found)
     if broken:
         applied.notes += notes
-        plan = make_plan(graph, settings, broken)
-    missing = [p.name for p in plan.points if p.name not in found.statistics]
-    if missing:  # what is broken moved a boundary to values that were not observed
-        plan = _only_known(graph, settings, plan, found, broken)
+        plan = make_plan(graph, settings, broken, found.statistics)
     if recipe.min_cosine:
         guarded = guard.protect(graph, settings, found.statistics, broken, samples, recipe.min_cosine, progress)
         if guarded.kept:
             settings = guarded.settings
-            plan = _only_known(graph, settings, make_plan(graph, settings, broken), found, broken)
+            plan = make_plan(graph, settings, broken, found.statistics)
             applied.notes.append(("", guard.note(guarded, recipe.min_cosine)))
     rounding = None
     if tunes(methods):
@@ -267,15 +264,3 @@ def _unusable(plan: Plan, found: Calibration) -> tuple[set[Value], list[tuple[st
             )
             notes.append((p.name, f"stays float32: {why}"))
     return broken, notes
-
-
-def _only_known(
-    graph: Graph, settings: Mapping[Any, Settings], plan: Plan, found: Calibration, broken: set[Any]
-) -> Plan:
-    """Returns a plan whose points were all observed: others become broken too, until none is left."""
-    while True:
-        unknown = {p for p in plan.points if p.name not in found.statistics}
-        if not unknown:
-            return plan
-        broken = broken | unknown
-        plan = make_plan(graph, settings, broken)

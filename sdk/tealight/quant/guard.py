@@ -22,7 +22,7 @@ from tealight.quant.calibrate import Runner
 from tealight.quant.clone import clone
 from tealight.quant.integerize import integerize
 from tealight.quant.observers import Statistics
-from tealight.quant.plan import LAYERS, Plan, kept_float, make_plan
+from tealight.quant.plan import LAYERS, kept_float, make_plan
 from tealight.quant.recipe import FLOAT32, Settings
 from tealight.quant.sensitivity import float_order
 
@@ -122,7 +122,7 @@ class _Judge:
 
     def sort(self) -> None:
         """Puts those layers first that are best kept float, by the run that decides the score of int8 in all."""
-        plan = self._plan(self.graph, self.settings, self.broken)
+        plan = make_plan(self.graph, self.settings, self.broken, self.statistics)
         points = rewrite.parameters_of(self.graph, plan, self.settings, self.statistics)
         if self.progress is not None:
             self.progress("look at single layers", 0, 1)
@@ -163,7 +163,7 @@ class _Judge:
         copy, nodes, values = clone(self.graph)
         settings = {nodes[n]: s for n, s in self.settings_with(kept).items() if n in nodes}
         broken = {values[v] for v in self.broken if v in values}
-        plan = self._plan(copy, settings, broken)
+        plan = make_plan(copy, settings, broken, self.statistics)
         keep = kept_float(copy, plan)
         rewrite.insert(copy, plan, settings, self.statistics)
         integerize(copy, keep)
@@ -175,15 +175,6 @@ class _Judge:
         if not kept:
             self.deciding = [self.samples[sorted(range(len(worst)), key=worst.__getitem__)[at]]]
         return float(sorted(worst)[at])
-
-    def _plan(self, graph: Graph, settings: Mapping[Node, Settings], broken: set[Value]) -> Plan:
-        """Returns a plan whose points were all observed."""
-        while True:
-            plan = make_plan(graph, settings, broken)
-            unknown = {p for p in plan.points if p.name not in self.statistics}
-            if not unknown:
-                return plan
-            broken = broken | unknown
 
     def _run(self, graph: Graph) -> list[list[np.ndarray]]:
         runner = Runner(graph, self.outputs)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -46,7 +46,12 @@ def kept_float(graph: Graph, plan: Plan) -> set[Node]:
     return {n for n in graph.nodes if n not in plan.nodes and n.op not in MOVES}
 
 
-def make_plan(graph: Graph, settings: Mapping[Node, Settings], broken: set[Value] | None = None) -> Plan:
+def make_plan(
+    graph: Graph,
+    settings: Mapping[Node, Settings],
+    broken: Collection[Value] = (),
+    observed: Collection[str] | None = None,
+) -> Plan:
     """Returns the plan for a graph without fused activations and residuals.
 
     Integer are: layers and products of two tensors; what reads their results (sums, pools, norms, functions by table);
@@ -57,8 +62,15 @@ def make_plan(graph: Graph, settings: Mapping[Node, Settings], broken: set[Value
         graph: Float.
         settings: Of each node.
         broken: Values that cannot be quantized.
+        observed: Names of the values whose statistics are known; others are broken too, until none is left. None = all.
     """
-    return _Planner(graph, settings, broken or set()).plan()
+    unfit = set(broken)
+    while True:
+        plan = _Planner(graph, settings, unfit).plan()
+        unknown = set() if observed is None else {p for p in plan.points if p.name not in observed}
+        if not unknown:
+            return plan
+        unfit |= unknown  # what was broken moved a boundary to values that were not observed
 
 
 class _Planner:

@@ -326,3 +326,12 @@ def test_gates_and_rotary_positions_stay_float() -> None:
         plan = make_plan(b.graph, settings)
         assert set(b.graph.nodes) - plan.nodes - expected == {n for n in b.graph.nodes if n.op == "transpose"}
         assert not expected & plan.nodes and plain.producer in plan.nodes
+
+
+def test_a_plan_of_observed_values_only() -> None:
+    graph = dense_net()
+    settings = STATIC.resolve(graph)
+    points = [p.name for p in make_plan(graph, settings).points]
+    plan = make_plan(graph, settings, observed=points[:-1])
+    assert 0 < len(plan.points) < len(points) and {p.name for p in plan.points} <= set(points[:-1])
+    assert make_plan(graph, settings, observed=()).points == []
