@@ -17,8 +17,8 @@ def fold_pad(graph: Graph, options: Options) -> int:
         %y = conv2d(%x, …, pads=[1, 1, 1, 1])
     Requires:
         Padding with 0 for convolutions and average pooling (which must count the padding already, or have none and
-        then counts it); padding with -inf for max pooling, or with 0 behind a relu. Between the two may be a
-        dequantize with one scale, whose zero point is what is padded with.
+        then counts it), with -inf for max pooling. Between the two may be a dequantize with one scale, whose zero
+        point is what is padded with.
     Keeps:
         Padding that crops, or that something else reads too.
     """

@@ -63,7 +63,7 @@ def _scaled_sums(value: Value) -> _Sums | None:
     scale = np.ones(1, np.float32)
     for factor in _factors(value):
         node = factor.producer
-        if factor.const is not None and factor.const.size == max(factor.const.shape, default=1):
+        if factor.const is not None and factor.const.size == (factor.const.shape[-1] if factor.shape else 1):
             scale = scale * factor.const.reshape(-1)
         elif node is not None and node.op == "cast" and sums is None:
             inner = node.inputs[0]
@@ -104,7 +104,7 @@ def _weight(sums: Node) -> np.ndarray | None:
 
 def _replace(editor: Editor, node: Node, found: _Sums) -> None:
     weight, x = _weight(found.node), found.quantize.inputs[0]
-    if weight is None or x is None:
+    if weight is None or x is None or len(x.shape) != len(out(node).shape):
         return
     is_conv = found.node.op == "conv_integer"
     if is_conv and (len(x.shape) != 4 or x.shape[0] != 1):

@@ -36,6 +36,15 @@ def test_keeps_weights_with_another_zero_point():
     assert "matmul_integer" in b.run(recognise_dynamic, outputs=[product(b, np.uint8, 120)])
 
 
+@pytest.mark.parametrize("shape", [(4, 1), (1, 1, 4), (1, 1, 1)])
+def test_keeps_scales_of_rows_and_of_more_dims(shape):
+    b = Build()
+    q, s, z = b.many(3, "dynamic_quantize", b.input(4, 8))
+    sums = b("matmul_integer", q, b.const(b.rng.integers(-9, 9, (8, 4)), np.int8), z)
+    y = scaled(b, sums, s, b.const(np.linspace(0.01, 0.03, max(shape)).reshape(shape)))
+    assert "matmul_integer" in b.run(recognise_dynamic, outputs=[y])
+
+
 def test_one_quantization_for_several_products():
     b = Build()
     q, s, z = b.many(3, "dynamic_quantize", b.input(4, 8))
