@@ -258,3 +258,34 @@ def test_float8_is_refused_with_the_reason() -> None:
     )
     with pytest.raises(UnsupportedOpError, match="float8"):
         frontend.load(proto)
+
+
+@pytest.mark.parametrize("floats", [True, False])
+def test_integer_matmul_with_scales(floats: bool) -> None:
+    weight, scale, bias = _RNG.integers(-127, 128, (8, 5)).astype(np.int8), np.float32(0.02), np.arange(5, dtype="f")
+    constants = {"b": weight, "s": scale, "z": np.int8(0), "c": bias, "as": np.float32(0.05), "az": np.uint8(7)}
+    if floats:
+        one = helper.make_node("DynamicQuantizeMatMul", ["a", "b", "s", "z", "c"], ["y"], domain=MS)
+        feeds = {"a": _RNG.normal(size=(3, 8)).astype(np.float32)}
+    else:
+        one = helper.make_node("MatMulIntegerToFloat", ["a", "b", "as", "s", "az", "z", "c"], ["y"], domain=MS)
+        feeds = {"a": _RNG.integers(0, 256, (3, 8)).astype(np.uint8)}
+    check(model([one], {"a": (F32 if floats else U8, [3, 8])}, {"y": F32}, **constants), feeds)
+
+
+@pytest.mark.parametrize(("dtype", "op"), [(np.int8, "dynamic_rnn"), (np.uint8, "rnn")])
+def test_lstm_of_a_dynamically_quantized_model(dtype: Any, op: str) -> None:
+    zero, low, high = (0, -90, 90) if dtype is np.int8 else (90, 0, 256)  # the second does not fit int8
+    w, r = (_RNG.integers(low, high, (2, k, 16)).astype(dtype) for k in (6, 4))
+    steps = {"ws": np.float32([0.01, 0.02]), "wz": np.full(2, zero, dtype)}
+    steps |= {"rs": np.float32([0.02, 0.01]), "rz": np.full(2, zero, dtype)}
+    names = ["x", "w", "r", "b", "", "", "", "", "ws", "wz", "rs", "rz"]
+    attrs = {"hidden_size": 4, "direction": "bidirectional"}
+    one = helper.make_node("DynamicQuantizeLSTM", names, ["y", "h", "c"], domain=MS, **attrs)
+    b = _RNG.normal(size=(2, 32)).astype(np.float32)
+    proto = model([one], {"x": (F32, [7, 1, 6])}, {"y": F32, "h": F32, "c": F32}, w=w, r=r, b=b, **steps)
+    feeds = {"x": _RNG.normal(size=(7, 1, 6)).astype(np.float32)}
+    graph = frontend.load(proto)
+    assert op in [n.op for n in graph.nodes]
+    for got, want in zip(evaluate(graph, feeds).values(), runtime(proto, feeds), strict=True):
+        np.testing.assert_allclose(got, want, atol=0.03)  # both are rounded, by different ranges

@@ -11,6 +11,7 @@ from tealight.frontends.onnx.nn import conv
 from tealight.frontends.onnx.norm import normalized
 from tealight.frontends.onnx.registry import converts
 from tealight.ir.graph import Value
+from tealight.ir.types import DType
 
 _MS = "com.microsoft"
 
@@ -42,6 +43,24 @@ def fused_matmul(c: NodeContext) -> Value:
     if not any(flags):
         return product(c, a, b, c.number("alpha", 1.0))
     return c.add("matmul", [a, b], {"transpose_a": flags[0], "transpose_b": flags[1], "alpha": c.number("alpha", 1.0)})
+
+
+@converts("DynamicQuantizeMatMul", "MatMulIntegerToFloat", domain=_MS)
+def scaled_integer_matmul(c: NodeContext) -> Value:
+    """A @ B + bias with B as integers, and A too or quantized while running."""
+    a_zero: Value | None
+    if c.op == "DynamicQuantizeMatMul":
+        a, a_scale, a_zero = c.emit("dynamic_quantize", [c.input(0)], {}, outputs=3)
+        scale, zero, bias = c.input(2), c.optional(3), c.optional(4)
+    else:
+        a, a_scale, a_zero = c.input(0), c.input(2), c.optional(4)
+        scale, zero, bias = c.input(3), c.optional(5), c.optional(6)
+    operands: list[Value | None] = [a, c.input(1), a_zero, zero]
+    while operands[-1] is None:
+        operands.pop()
+    sums = c.add("matmul_integer", operands)
+    y = c.binary("mul", c.cast(sums, DType.FLOAT32), c.binary("mul", a_scale, scale))
+    return y if bias is None else c.binary("add", y, bias)
 
 
 @converts("QuickGelu", domain=_MS)

@@ -31,9 +31,37 @@ _ACTIVATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
 @converts("LSTM", "GRU", "RNN")
 def recurrent(c: NodeContext) -> Sequence[Value]:
     """LSTM, GRU and RNN, in either layout."""
+    return _layer(c, c.array(1, "weight W"), c.array(2, "recurrence weight R"), [])
+
+
+@converts("DynamicQuantizeLSTM", domain="com.microsoft")
+def dynamic_quantize_lstm(c: NodeContext) -> Sequence[Value]:
+    """LSTM of dynamically quantized models: W [d, i, 4h] and R [d, h, 4h] as integers, their steps as operands 8 to 11.
+
+    Each row is quantized by itself, which is closer to the float model than the one range for all that it asks for.
+    """
+    (w, w_scale), (r, r_scale) = _integers(c, 1, 8), _integers(c, 2, 10)
+    lstm = NodeContext(c.scope, "LSTM", c.name, c.opset, c.inputs[:8], c.attrs, c.wanted)
+    if all(-128 <= a.min() and a.max() <= 127 for a in (w, r)):
+        return _layer(lstm, w.astype(np.int8), r.astype(np.int8), [w_scale, r_scale])
+    return _layer(lstm, w * w_scale[..., None], r * r_scale[..., None], [])
+
+
+def _integers(c: NodeContext, i: int, scale_at: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a weight [d, k, n] as [d, n, k] without its zero point, and its scale [d, n]."""
+    weight = c.array(i, "weight").transpose(0, 2, 1)
+    scale = c.array(scale_at, "scale of the weight").astype(np.float32)
+    zero_point = np.zeros((), np.int16) if c.optional(scale_at + 1) is None else c.array(scale_at + 1, "zero point")
+    scale, zero_point = (
+        np.broadcast_to(a.reshape(-1, 1) if a.ndim < 2 else a, weight.shape[:2]) for a in (scale, zero_point)
+    )
+    return weight.astype(np.int16) - zero_point[..., None].astype(np.int16), scale
+
+
+def _layer(c: NodeContext, w: np.ndarray, r: np.ndarray, scales: Sequence[np.ndarray]) -> Sequence[Value]:
+    """Adds a layer over weights [d, gates * h, k]; with scales [d, gates * h] they are integers."""
     direction = c.text("direction", "forward")
     directions = 2 if direction == "bidirectional" else 1
-    w, r = c.array(1, "weight W"), c.array(2, "recurrence weight R")
     hidden = c.integer("hidden_size", r.shape[-1])
     gates = _GATES[c.op]
     if w.shape[:2] != (directions, gates * hidden) or r.shape != (directions, gates * hidden, hidden):
@@ -51,6 +79,7 @@ def recurrent(c: NodeContext) -> Sequence[Value]:
         x,
         c.constant(np.ascontiguousarray(w.reshape(directions * gates * hidden, -1)), name=f"{c.name}.w"),
         c.constant(np.ascontiguousarray(r.reshape(directions * gates * hidden, hidden)), name=f"{c.name}.r"),
+        *[c.constant(scale.reshape(-1), name=f"{c.name}.scale") for scale in scales],
         _flat(c, 3),
         c.optional(4),
         *states,
@@ -65,7 +94,7 @@ def recurrent(c: NodeContext) -> Sequence[Value]:
         "clip": c.number("clip", 0.0),
         "input_forget": bool(c.integer("input_forget", 0)),
     }
-    results = c.emit("rnn", operands, attrs, outputs=3 if c.op == "LSTM" else 2)
+    results = c.emit("dynamic_rnn" if scales else "rnn", operands, attrs, outputs=3 if c.op == "LSTM" else 2)
     y, last = results[0], results[1:]
     # y [t, d, b, h]: the foreign op has the same, or [b, t, d, h] with layout 1
     if batch_first:
