@@ -187,6 +187,8 @@ def quantize_static(
         )
     settings = recipe.resolve(graph)
     methods = chosen_methods(recipe.methods)
+    if progress is not None:
+        progress("look at samples", 0, 1)
     samples, data = _head(graph, data) if methods or recipe.min_cosine else ([], data)
     applied.methods = before_calibration(graph, methods, settings, samples)
     plan = make_plan(graph, settings)
@@ -205,7 +207,7 @@ def quantize_static(
     rounding = None
     if tunes(methods):
         parameters = rewrite.parameters_of(graph, plan, settings, found.statistics)
-        rounding, count = after_calibration(graph, methods, plan, settings, parameters, samples)
+        rounding, count = after_calibration(graph, methods, plan, settings, parameters, samples, progress)
         applied.methods |= {name: count for name in ("adaround", "bias_correction") if name in methods and count}
     _note_float(graph, recipe, plan, applied)
     applied.kept_float = kept_float(graph, plan)

@@ -101,6 +101,7 @@ def after_calibration(
     settings: Mapping[Node, Settings],
     parameters: Mapping[Value, tuple[np.float32, int]],
     samples: Samples,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[WeightRounding, int]:
     """Corrects biases of a float graph in place.
 
@@ -111,6 +112,7 @@ def after_calibration(
         settings: Of each node.
         parameters: Scale and zero point of each point of the plan.
         samples: {input: array}.
+        progress: As for sweep().
 
     Returns:
         How weights are to be rounded, and how many layers were seen.
@@ -129,7 +131,7 @@ def after_calibration(
 
     grid = _grids(plan, settings, parameters)
     activations = {v.name: (float(scale), int(zero_point)) for v, (scale, zero_point) in parameters.items()}
-    count = sweep(graph, samples, Simulation(grid, activations), [*steps, keep])
+    count = sweep(graph, samples, Simulation(grid, activations), [*steps, keep], progress)
     return (lambda node, weight, own: rounded.get(node)), count
 
 

@@ -119,7 +119,11 @@ Method = Callable[[Layer], None]
 
 
 def sweep(
-    graph: Graph, samples: Iterable[Mapping[str, np.ndarray]], simulation: Simulation, methods: Sequence[Method]
+    graph: Graph,
+    samples: Iterable[Mapping[str, np.ndarray]],
+    simulation: Simulation,
+    methods: Sequence[Method],
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> int:
     """Applies methods to each quantized layer of a graph, in place, in order of execution.
 
@@ -128,6 +132,7 @@ def sweep(
         samples: {input: array}; at most MAX_SAMPLES are taken, fewer where they need more than BUDGET_BYTES.
         simulation: What will be quantized, and how.
         methods: Called on each layer in this order.
+        progress: Called as progress("correct layers", i, n).
 
     Returns:
         How many layers the methods saw.
@@ -138,6 +143,8 @@ def sweep(
     last = {v: i for i, node in enumerate(graph.nodes) for v in node.inputs if v is not None}
     layers = 0
     for i, node in enumerate(graph.nodes):
+        if progress is not None:
+            progress("correct layers", i, len(graph.nodes))
         before, operands = _copy(node, node.attrs), list(node.inputs)
         wanted = [_operands(node, exact, k) for k in range(len(taken))]
         found = [_operands(node, rounded, k) for k in range(len(taken))]

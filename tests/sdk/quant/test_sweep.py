@@ -27,7 +27,9 @@ def test_layers_see_both_worlds(native):
     b, seen = two_layers(), []
     samples = [{"x": b.rng.standard_normal((4, 6)).astype(np.float32)} for _ in range(3)]
     first = b.graph.nodes[0]
-    assert sweep(b.graph, samples, simulation(b), [seen.append]) == 2
+    said: list[tuple[str, int, int]] = []
+    assert sweep(b.graph, samples, simulation(b), [seen.append], lambda *step: said.append(step)) == 2
+    assert said == [("correct layers", i, len(b.graph.nodes)) for i in range(len(b.graph.nodes))]
     one, two = seen
     for k, sample in enumerate(samples):
         assert np.array_equal(one.float_inputs[k][0], sample["x"])
