@@ -116,7 +116,7 @@ void RunCell(const OpContext& context, const State& s, const GemmKernels& gemm, 
 
 Status Run(OpContext& context) {
   const State& s = *context.state<State>();
-  if (s.winograd.m != 0) {
+  if (kHaveWinograd && s.winograd.m != 0) {  // spares a selective build the code
     RunWinograd(context, s.winograd, s.weights, s.activation);
     return Status::Ok();
   }
