@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from onnx import GraphProto
 
+from tealight.frontends import bodies
 from tealight.frontends.onnx.context import AlreadyReportedError, NodeContext, RefusedError
 from tealight.frontends.onnx.importer import Found, Scope
 from tealight.frontends.onnx.registry import converts
 from tealight.ir.graph import Graph, Value
-from tealight.ir.types import Dim, DType, TensorType
+from tealight.ir.types import DType, TensorType
 
 #: A loop whose carried shapes still change after this many imports of its body is refused.
 _MAX_ROUNDS = 4
@@ -52,7 +53,7 @@ def if_(c: NodeContext) -> Sequence[Value | None]:
         return _inline_branch(c, branches[picked])
     outer = _unite_captures(scopes)
     for scope, values in zip(scopes, results, strict=True):
-        scope.graph.outputs = _own_outputs(scope.graph, values)
+        scope.graph.outputs = bodies.own_outputs(scope.graph, values)
     subgraphs = {"then": scopes[0].graph, "else": scopes[1].graph}
     condition = _as_scalar(c, condition)
     return c.emit("if", [condition, *outer], {}, outputs=len(results[0]), subgraphs=subgraphs)
@@ -108,16 +109,6 @@ def _squeezing(branches: Sequence[GraphProto]) -> int | None:
         if ops[i] == ["Squeeze"] and ops[1 - i] in ([], ["Identity"]):
             return i
     return None
-
-
-def _own_outputs(graph: Graph, values: Sequence[Value]) -> list[Value]:
-    """Returns results that are computed in the graph: copies of those that are inputs, constants or repeated."""
-    outputs: list[Value] = []
-    for v in values:
-        if v.producer is None or any(v is o for o in outputs):
-            v = graph.add("unary", [v], {"kind": "identity"}, name=f"{v.name}.copy")[0]
-        outputs.append(v)
-    return outputs
 
 
 def _as_scalar(c: NodeContext, x: Value) -> Value:
@@ -178,22 +169,11 @@ def _settle(
         scope.reserve(body)
         begin(scope, types)
         results = _values(scope.results(body.output))
-        wider = [_wider(c, t, r) for t, r in zip(types, results[skip : skip + len(types)], strict=True)]
+        wider = [bodies.wider(c.name, t, r) for t, r in zip(types, results[skip : skip + len(types)], strict=True)]
         if all(w.shape == t.shape for w, t in zip(wider, types, strict=True)):
             return _Body(scope, results)
         types = wider
     raise RefusedError("carried values whose shape keeps changing, expected shapes that settle")
-
-
-def _wider(c: NodeContext, type: TensorType, result: Value) -> TensorType:
-    """Returns a type that holds both the value before and after an iteration."""
-    if result.dtype is not type.dtype or len(result.shape) != len(type.shape):
-        raise RefusedError(f"a carried value of {type} that becomes {result.type}, expected the same dtype and rank")
-    shape: list[Dim] = [
-        a if a == b or (isinstance(a, str) and a.startswith("?loop")) else f"?loop.{c.name}.{result.name}.{i}"
-        for i, (a, b) in enumerate(zip(type.shape, result.shape, strict=True))
-    ]
-    return TensorType(type.dtype, tuple(shape))
 
 
 def _emit_loop(
@@ -204,7 +184,7 @@ def _emit_loop(
     results = list(made.results)
     if results[0].shape != ():
         results[0] = graph.add("reshape", [results[0], graph.constant(np.zeros(0, np.int64))], name="cond")[0]
-    graph.outputs = _own_outputs(graph, results)
+    graph.outputs = bodies.own_outputs(graph, results)
     outer = [o for o, _ in scope.captures]
     values = c.emit(
         "loop", [*head, *carried, *outer], {"carried": len(carried)}, outputs=count, subgraphs={"body": graph}

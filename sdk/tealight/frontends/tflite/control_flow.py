@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tealight.frontends import bodies
 from tealight.frontends.problems import RefusedError
 from tealight.frontends.tflite.context import Emitter, OperatorContext
 from tealight.frontends.tflite.registry import converts
 from tealight.frontends.tflite.scope import Scope
 from tealight.ir.graph import Graph, Value
-from tealight.ir.types import Dim, DType, TensorType
+from tealight.ir.types import DType, TensorType
 
 #: A loop whose carried shapes still change after this many imports of its body is refused.
 _MAX_ROUNDS = 4
@@ -36,7 +37,7 @@ def if_(c: OperatorContext) -> list[Value]:
     if then != other:
         raise RefusedError("branches of different result types, expected the same dtypes and ranks")
     for scope, values in zip(scopes, every, strict=True):
-        scope.graph.outputs = _own_outputs(scope.graph, values)
+        scope.graph.outputs = bodies.own_outputs(scope.graph, values)
     outer = [condition, *(v for v in operands if not v.is_const)]
     subgraphs = {"then": scopes[0].graph, "else": scopes[1].graph}
     return c.emitter.graph.add("if", outer, {}, name=c.name, outputs=len(then), subgraphs=subgraphs)
@@ -57,13 +58,13 @@ def while_(c: OperatorContext) -> list[Value]:
     types = [TensorType(operands[i].dtype, operands[i].shape) for i in carried]
     for _ in range(_MAX_ROUNDS):
         made = _loop_body(c, cond, body, operands, dict(zip(carried, types, strict=True)))
-        wider = [_wider(c, t, v) for t, v in zip(types, made.results[1:], strict=True)]
+        wider = [bodies.wider(c.name, t, v) for t, v in zip(types, made.results[1:], strict=True)]
         if wider == types:
             break
         types = wider
     else:
         raise RefusedError("carried values whose shape keeps changing, expected shapes that settle")
-    made.graph.outputs = _own_outputs(made.graph, made.results)
+    made.graph.outputs = bodies.own_outputs(made.graph, made.results)
     captures = [v for i, v in enumerate(operands) if i not in carried and not v.is_const]
     inputs = [None, first, *(operands[i] for i in carried), *captures]
     attrs, subgraphs = {"carried": len(carried)}, {"body": made.graph}
@@ -135,27 +136,6 @@ def _scalar(emitter: Emitter, name: str, x: Value) -> Value:
         return x
     shape = emitter.graph.constant(np.zeros(0, np.int64), f"{name}.const")
     return emitter.emit(name, "reshape", [x, shape], {"allow_zero": True})[0]
-
-
-def _wider(c: OperatorContext, type: TensorType, result: Value) -> TensorType:
-    """Returns a type that holds both the value before and after an iteration."""
-    if result.dtype is not type.dtype or len(result.shape) != len(type.shape):
-        raise RefusedError(f"a carried value of {type} that becomes {result.type}, expected the same dtype and rank")
-    shape: list[Dim] = [
-        a if a == b or (isinstance(a, str) and a.startswith("?loop")) else f"?loop.{c.name}.{result.name}.{i}"
-        for i, (a, b) in enumerate(zip(type.shape, result.shape, strict=True))
-    ]
-    return TensorType(type.dtype, tuple(shape))
-
-
-def _own_outputs(graph: Graph, values: Sequence[Value]) -> list[Value]:
-    """Returns results that are computed in the graph: copies of those that are inputs, constants or repeated."""
-    outputs: list[Value] = []
-    for v in values:
-        if v.producer is None or any(v is o for o in outputs):
-            v = graph.add("unary", [v], {"kind": "identity"}, name=f"{v.name}.copy")[0]
-        outputs.append(v)
-    return outputs
 
 
 # ---- variables ----
