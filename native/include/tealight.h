@@ -107,7 +107,8 @@ TL_API const char* tl_op_name(size_t i);
 /* Returns what this build holds as lines of words: "tealight-build-info 1", "version V", "format N", "ops A B",
  * "features C D". `tealight doctor` finds the text in the file of a library that it cannot run. [any] */
 TL_API const char* tl_build_info(void);
-/* Returns the name of the i-th optional part in this build ("winograd", "stored_weights"); NULL past the last. [any] */
+/* Returns the name of the i-th optional part in this build ("winograd", "depthwise_5x5", "stored_weights"); NULL past
+ * the last. [any] */
 TL_API const char* tl_feature_name(size_t i);
 /* Returns the name of a status, such as "INVALID_ARGUMENT" or "OK"; NULL for an unknown value. [any] */
 TL_API const char* tl_status_name(tl_status status);

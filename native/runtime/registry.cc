@@ -39,6 +39,11 @@ constexpr char kOpNames[] = "\0"
 #else
 #define TL_WINOGRAD_NAME " winograd"
 #endif
+#ifdef TL_NO_DEPTHWISE_5X5
+#define TL_DEPTHWISE_5X5_NAME ""
+#else
+#define TL_DEPTHWISE_5X5_NAME " depthwise_5x5"
+#endif
 #ifdef TL_NO_DECODE
 #define TL_DECODE_NAME ""
 #else
@@ -52,7 +57,7 @@ constexpr char kBuildInfo[] = "tealight-build-info 1\nversion " TL_VERSION
 #include "registry.inc"
 #undef TL_OP
 #undef TL_NO_OP
-                              "\nfeatures" TL_WINOGRAD_NAME TL_DECODE_NAME "\n";
+                              "\nfeatures" TL_WINOGRAD_NAME TL_DEPTHWISE_5X5_NAME TL_DECODE_NAME "\n";
 static_assert(sizeof(kBuildInfo) < 2048, "the build info grows the library; shorten it");
 
 }  // namespace
@@ -84,7 +89,7 @@ const char* BuiltOpName(size_t i) {
 }
 
 const char* FeatureName(size_t i) {
-  const char* const names[] = {TL_WINOGRAD_NAME, TL_DECODE_NAME};
+  const char* const names[] = {TL_WINOGRAD_NAME, TL_DEPTHWISE_5X5_NAME, TL_DECODE_NAME};
   for (const char* name : names) {
     if (name[0] != 0 && i-- == 0) return name + 1;
   }

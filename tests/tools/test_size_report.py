@@ -92,27 +92,33 @@ def test_selective_build_gives_the_same_bits(lean, bundle, tmp_path):
 
 
 @pytest.mark.slow
-def test_selective_build_names_what_it_lacks(lean, tmp_path):
-    weight = onnx.numpy_helper.from_array(np.ones((32, 32, 3, 3), np.float32), "w")
+@pytest.mark.parametrize(
+    ("name", "weight", "found", "option"),
+    [
+        ("winograd", (32, 32, 3, 3), "expected 0", "TL_WINOGRAD"),
+        ("depthwise_5x5", (32, 1, 5, 5), "5x5 window, expected none", "TL_DEPTHWISE_5X5"),
+    ],
+)
+def test_selective_build_names_what_it_lacks(lean, tmp_path, name, weight, found, option):
+    w = onnx.numpy_helper.from_array(np.ones(weight, np.float32), "w")
     x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, 32, 32, 32))
     z = onnx.helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, (1, 32))
     nodes = [
         onnx.helper.make_node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]),
-        onnx.helper.make_node("Conv", ["t", "w"], ["y"], pads=[1] * 4),
+        onnx.helper.make_node("Conv", ["t", "w"], ["y"], pads=[weight[2] // 2] * 4, group=32 // weight[1]),
         onnx.helper.make_node("AveragePool", ["y"], ["a"], kernel_shape=[32, 32]),
         onnx.helper.make_node("Flatten", ["a"], ["z"]),
     ]
-    graph = onnx.helper.make_graph(nodes, "winograd", [x], [z], [weight])
-    path = tmp_path / "winograd.tea"
+    graph = onnx.helper.make_graph(nodes, name, [x], [z], [w])
+    path = tmp_path / f"{name}.tea"
     tealight.build(onnx.helper.make_model(graph), str(path))
-    assert any(i.attrs.get("winograd") for i in reader.read_bundle(path).programs[0].instructions)
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "sdk"), "TEALIGHT_NATIVE_DIR": str(lean)}
     command = [sys.executable, "-c", ENGINE, path, tmp_path / "y.npy"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 1
-    assert "expected 0: this library is without it; build it with TL_WINOGRAD=ON" in done.stderr
+    assert f"{found}: this library is without it; build it with {option}=ON" in done.stderr
     # The doctor says so before anything runs.
     (problem,) = [
         f.text for f in doctor.examine([lean / "libtealight.so", path]).findings if f.level is doctor.Level.ERROR
     ]
-    assert "winograd" in problem
+    assert f"needs {name}," in problem

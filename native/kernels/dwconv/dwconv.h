@@ -19,6 +19,13 @@
 
 namespace tealight {
 
+// Off in a selective build (TL_DEPTHWISE_5X5) whose bundles hold no such window: its tiles take 15 KB.
+#ifdef TL_NO_DEPTHWISE_5X5
+constexpr bool kHaveDepthwise5x5 = false;
+#else
+constexpr bool kHaveDepthwise5x5 = true;
+#endif
+
 struct DwconvArgs {
   const float* x = nullptr;         // one image [h, w, c]
   const float* weight = nullptr;    // dwconv_c16: [ceil(c / 16)][kh * kw][16]

@@ -327,7 +327,7 @@ void RunOn(const DwconvArgs& args, ptrdiff_t row_begin, ptrdiff_t row_end, ptrdi
     } else if (k == 3) {
       args.sh == 1 ? Strips<3, 1>(args, lane, row_begin, row_end, at)
                    : Strips<3, 2>(args, lane, row_begin, row_end, at);
-    } else {
+    } else if constexpr (kHaveDepthwise5x5) {
       args.sh == 1 ? Strips<5, 1>(args, lane, row_begin, row_end, at)
                    : Strips<5, 2>(args, lane, row_begin, row_end, at);
 #endif

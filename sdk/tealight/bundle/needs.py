@@ -21,6 +21,8 @@ def features(bundle: Bundle) -> set[str]:
     for p in bundle.programs:
         if any(i.attrs.get("winograd") for i in p.instructions):
             found.add("winograd")
+        if any(i.op == "depthwise_conv2d" and p.tensors[i.inputs[1]].shape[1:] == (5, 5) for i in p.instructions):
+            found.add("depthwise_5x5")
         if any(t.layout in _DECODED and t.dtype != DType.FLOAT32 for t in p.tensors):
             found.add("stored_weights")
     return found

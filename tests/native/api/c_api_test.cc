@@ -191,8 +191,9 @@ TEST(CApi, ListsVersionIsasAndOps) {
   for (size_t i = 0; tl_op_name(i) != nullptr; ++i) has_reshape = has_reshape || strcmp(tl_op_name(i), "reshape") == 0;
   EXPECT_TRUE(has_reshape);
   EXPECT_STREQ(tl_feature_name(0), "winograd");
-  EXPECT_STREQ(tl_feature_name(1), "stored_weights");
-  EXPECT_EQ(tl_feature_name(2), nullptr);
+  EXPECT_STREQ(tl_feature_name(1), "depthwise_5x5");
+  EXPECT_STREQ(tl_feature_name(2), "stored_weights");
+  EXPECT_EQ(tl_feature_name(3), nullptr);
   EXPECT_EQ(tl_feature_name(99), nullptr);
 }
 

@@ -20,7 +20,7 @@ def test_the_file_says_what_the_library_says(native):
     info = build_info.find(_ffi.native_file("libtealight.so").read_bytes(), "x")
     assert info is not None
     assert info.version == ffi.string(lib.tl_version()).decode() and info.format == lib.tl_format_version()
-    assert info.ops == set(_ffi.op_names()) and info.features == {"winograd", "stored_weights"}
+    assert info.ops == set(_ffi.op_names()) and info.features == {"winograd", "depthwise_5x5", "stored_weights"}
     text = ffi.string(lib.tl_build_info())
     assert text.startswith(build_info.MARK) and len(text) < 2048
 

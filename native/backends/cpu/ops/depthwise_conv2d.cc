@@ -40,6 +40,10 @@ Status CheckOperands(OpContext& context, const ConvWindow& window) {
     return context.Error(TL_ERROR_WRONG_SHAPE, "bias does not fit, expected float32 [%lld]",
                          static_cast<long long>(x->shape[3]));
   }
+  if (!kHaveDepthwise5x5 && window.kh == 5 && window.kw == 5) {
+    return context.Error(TL_ERROR_UNSUPPORTED_OP,
+                         "5x5 window, expected none: this library is without it; build it with TL_DEPTHWISE_5X5=ON");
+  }
   return CheckWindowLimits(context, window, x->shape);
 }
 
