@@ -68,6 +68,8 @@ def _gather_to_slice(editor: Editor, node: Node) -> None:
     i, size = int(index.const.reshape(-1)[0]), x.shape[axis]
     if isinstance(size, int) and not -size <= i < size:
         return  # the run says what is wrong
+    if not isinstance(size, int) and index.const.ndim == 1:
+        return  # past the end a slice would be empty, without a word; under a scalar the reshape says so
     end = i + 1 if i != -1 else np.iinfo(np.int64).max
     operands = [editor.const(np.array([v], np.int64), n) for v, n in ((i, "starts"), (end, "ends"), (axis, "axes"))]
     new = editor.add("slice", [x, *operands], {}, before=node, name=node.name)

@@ -30,6 +30,12 @@ def test_gather_of_an_index_out_of_range_stays():
     assert simplify_shapes(b.graph, Options()) == 0
 
 
+def test_gather_of_a_list_from_an_open_dim_stays():
+    b = Build()
+    b.graph.outputs = [b("gather", b.input(4, "n", 6), b.const([5], "int64"), axis=1)]
+    assert simplify_shapes(b.graph, Options()) == 0
+
+
 def test_expand_before_a_broadcast_disappears():
     b = Build()
     y = b.binary("add", b("expand", b.input(1, 5), b.ints(4, 5)), b.input(4, 5, name="z"))
