@@ -18,7 +18,7 @@ def operand_layout(node: Node, i: int) -> tuple[Layout, int]:
     """Returns the layout and its groups of operand i.
 
     Raises:
-        TealightError: The operand must be packed but is computed at run time.
+        TealightError: The operand must be packed but is computed at run time, or holds nothing.
     """
     definition = ops.get(node.op)
     name = definition.operand_name(i)
@@ -30,6 +30,12 @@ def operand_layout(node: Node, i: int) -> tuple[Layout, int]:
         raise TealightError(
             f"{node.op} {node.name!r} {name}: computed at run time, must be a constant; "
             "fold it, or use an op that takes a computed one",
+            node=node.name, op=node.op,
+        )  # fmt: skip
+    if 0 in value.shape:
+        raise TealightError(
+            f"{node.op} {node.name!r} {name}: shape {list(value.shape)}, expected at least one element; "
+            "remove the layer from the model",
             node=node.name, op=node.op,
         )  # fmt: skip
     return layout, definition.layout_groups(node)
