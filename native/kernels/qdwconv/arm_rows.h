@@ -44,7 +44,7 @@ template <int K, int S>
 void FillBlock(const QDwconvArgs& args, ptrdiff_t c, bool offset, RowsBlock<K, S>* block) {
   using Shape = RowsShape<K, S>;
   constexpr int kPacked = (K + 3) / 4;
-  constexpr int32_t kLimit = (1 << 22) - K * K * 128 * 127;
+  constexpr int32_t kLimit = (1 << 22) - K * K * 128 * 128;
   block->small_sums = offset;
   for (int l = 0; l < 8; ++l) {
     const ptrdiff_t channel = c + l;

@@ -123,57 +123,6 @@ inline void TransposeBlock(const char* src, ptrdiff_t src_stride, char* dst, ptr
   for (size_t i = 0; i < kN; ++i) StoreSubs(dst + static_cast<ptrdiff_t>(i) * dst_stride, v[i]);
 }
 
-// Sixteen bytes from each of three planes, and back.
-#if defined(__x86_64__)
-// Which byte of an input goes where, 0x80 for none: byte k of 48 is byte k / 3 of plane k % 3.
-struct Shuffles3 {
-  uint8_t interleave[3][3][16], deinterleave[3][3][16];  // [output][input]
-  constexpr Shuffles3() : interleave(), deinterleave() {
-    for (int out = 0; out < 3; ++out) {
-      for (int in = 0; in < 3; ++in) {
-        for (int i = 0; i < 16; ++i) {
-          const int from = 16 * out + i, to = 3 * i + out;
-          interleave[out][in][i] = static_cast<uint8_t>(from % 3 == in ? from / 3 : 0x80);
-          deinterleave[out][in][i] = static_cast<uint8_t>(to / 16 == in ? to % 16 : 0x80);
-        }
-      }
-    }
-  }
-};
-constexpr Shuffles3 kShuffles3;
-
-inline __m128i Shuffled3(const __m128i* x, const uint8_t (*masks)[16]) {
-  const __m128i a = _mm_shuffle_epi8(x[0], _mm_loadu_si128((const __m128i*)masks[0]));
-  const __m128i b = _mm_shuffle_epi8(x[1], _mm_loadu_si128((const __m128i*)masks[1]));
-  const __m128i c = _mm_shuffle_epi8(x[2], _mm_loadu_si128((const __m128i*)masks[2]));
-  return _mm_or_si128(_mm_or_si128(a, b), c);
-}
-inline void Interleave3Bytes(const char* src, ptrdiff_t stride, char* dst) {
-  __m128i x[3];
-  for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + i * stride));
-  for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + 16 * i), Shuffled3(x, kShuffles3.interleave[i]));
-}
-inline void Deinterleave3Bytes(const char* src, char* dst, ptrdiff_t stride) {
-  __m128i x[3];
-  for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + 16 * i));
-  for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + i * stride), Shuffled3(x, kShuffles3.deinterleave[i]));
-}
-#else
-inline void Interleave3Bytes(const char* src, ptrdiff_t stride, char* dst) {
-  uint8x16x3_t v;
-  v.val[0] = vld1q_u8((const uint8_t*)src);
-  v.val[1] = vld1q_u8((const uint8_t*)(src + stride));
-  v.val[2] = vld1q_u8((const uint8_t*)(src + 2 * stride));
-  vst3q_u8((uint8_t*)dst, v);
-}
-inline void Deinterleave3Bytes(const char* src, char* dst, ptrdiff_t stride) {
-  const uint8x16x3_t v = vld3q_u8((const uint8_t*)src);
-  vst1q_u8((uint8_t*)dst, v.val[0]);
-  vst1q_u8((uint8_t*)(dst + stride), v.val[1]);
-  vst1q_u8((uint8_t*)(dst + 2 * stride), v.val[2]);
-}
-#endif
-
 // Interleave3 joins values of three planes, Deinterleave3 parts them; both return how many of each plane they did.
 #if defined(__x86_64__)
 // Byte i of 16: where it comes from in the source, or -1 (a zero byte) where it is of another.
@@ -315,18 +264,6 @@ void Transpose(const void* src_data, ptrdiff_t src_stride, void* dst_data, ptrdi
                size_t cols) {
   const char* src = static_cast<const char*>(src_data);
   char* dst = static_cast<char*>(dst_data);
-  if (sizeof(T) == 1 && rows == 3 && dst_stride == 3) {
-    size_t done = 0;
-    for (; done + 16 <= cols; done += 16) Interleave3Bytes(src + done, src_stride, dst + done * 3);
-    TransposeScalar<T>(src + done, src_stride, dst + done * 3, dst_stride, rows, cols - done);
-    return;
-  }
-  if (sizeof(T) == 1 && cols == 3 && src_stride == 3) {
-    size_t done = 0;
-    for (; done + 16 <= rows; done += 16) Deinterleave3Bytes(src + done * 3, dst + done, dst_stride);
-    TransposeScalar<T>(src + done * 3, src_stride, dst + done, dst_stride, rows - done, cols);
-    return;
-  }
   if constexpr (sizeof(T) == 1 || sizeof(T) == 4) {
     constexpr ptrdiff_t kTriple = 3 * sizeof(T);
     if (rows == 3 && dst_stride == kTriple) {
