@@ -18,7 +18,7 @@ def operand_layout(node: Node, i: int) -> tuple[Layout, int]:
     """Returns the layout and its groups of operand i.
 
     Raises:
-        TealightError: The operand must be packed but is computed at run time, or holds nothing.
+        TealightError: The operand must be packed but is computed at run time, or has no output channel.
     """
     definition = ops.get(node.op)
     name = definition.operand_name(i)
@@ -32,9 +32,9 @@ def operand_layout(node: Node, i: int) -> tuple[Layout, int]:
             "fold it, or use an op that takes a computed one",
             node=node.name, op=node.op,
         )  # fmt: skip
-    if 0 in value.shape:
+    if value.shape[0] == 0:
         raise TealightError(
-            f"{node.op} {node.name!r} {name}: shape {list(value.shape)}, expected at least one element; "
+            f"{node.op} {node.name!r} {name}: shape {list(value.shape)}, expected at least one output channel; "
             "remove the layer from the model",
             node=node.name, op=node.op,
         )  # fmt: skip

@@ -32,14 +32,14 @@ def test_computed_weights_are_refused():
         emit(_depthwise(False))
 
 
-def test_empty_weights_are_refused():
+def test_weights_without_outputs_are_refused():
     g = Graph("main")
     g.outputs = g.add(
         "fully_connected",
         [g.add_input("x", TensorType(FLOAT, (1, 3))), g.constant(np.ones((0, 3), np.float32), "w")],
         name="fc", outputs=["y"],
     )  # fmt: skip
-    with pytest.raises(TealightError, match=r"'fc' weight: shape \[0, 3\], expected at least one element"):
+    with pytest.raises(TealightError, match=r"'fc' weight: shape \[0, 3\], expected at least one output"):
         emit(g)
 
 
