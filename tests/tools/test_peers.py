@@ -61,3 +61,12 @@ def test_ours_is_quantized_with_the_zoos_data(tmp_path, monkeypatch):
     assert [float(s["x"][0, 0]) for s in calls[1][3]] == [0.0, 1.0, 2.0] and calls[0][3] is calls[2][3] is None
     with pytest.raises(ValueError, match="ncnn has no quantizer"):
         runtimes.Ncnn().make(source, tmp_path / "m.param", "int8")
+
+
+@pytest.mark.parametrize("option", ["--models", "--runtimes"])
+def test_names_that_are_not_there(tmp_path, monkeypatch, capsys, option):
+    (tmp_path / "models.json").write_text('{"m": {}}')
+    monkeypatch.setattr(sys, "argv", ["peers.py", str(tmp_path), option, "bogus"])
+    with pytest.raises(SystemExit, match="2"):
+        peers.main()
+    assert f"{option[2:]} ['bogus']: unknown, expected some of" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 
     python tools/bench/zoo.py FOLDER                 # once: the models, as ONNX with inputs and answers
     python tools/bench/peers.py FOLDER               # converts for every runtime (kept in FOLDER/peers), then measures
-    python tools/bench/peers.py FOLDER --models mobilenet --runtimes tealight,ncnn --threads 1,2 --dtype int8
+    python tools/bench/peers.py FOLDER --models mobilenet_v2 --runtimes tealight,ncnn --threads 1,2 --dtype int8
 
 Every runtime is a process of its own; all are alive together and take turns (round-robin, the order rotates), so that
 all see the same drift of a shared machine. Timed: NumPy arrays in, inference, outputs readable. A runtime whose output
@@ -232,6 +232,9 @@ def main() -> None:
     rows = json.loads((zoo / "models.json").read_text())
     models = options.models.split(",") if options.models else list(rows)
     runtimes = options.runtimes.split(",")
+    for what, names, known in (("models", models, rows), ("runtimes", runtimes, RUNTIMES)):
+        if unknown := sorted(set(names) - set(known)):
+            parser.error(f"{what} {unknown}: unknown, expected some of {', '.join(known)}")
     errors = {}
     for model in track(models, "converting", console=console):
         for runtime in runtimes:
