@@ -123,62 +123,69 @@ inline void TransposeBlock(const char* src, ptrdiff_t src_stride, char* dst, ptr
   for (size_t i = 0; i < kN; ++i) StoreSubs(dst + static_cast<ptrdiff_t>(i) * dst_stride, v[i]);
 }
 
-// Interleave3 joins values of three planes, Deinterleave3 parts them; both return how many of each plane they did.
+// Sixteen bytes from each of three planes, and back.
 #if defined(__x86_64__)
-// Byte i of 16: where it comes from in the source, or -1 (a zero byte) where it is of another.
-struct ByteOrder {
-  alignas(16) int8_t from[16];
+// Which byte of an input goes where, 0x80 for none: byte k of 48 is byte k / 3 of plane k % 3.
+struct Shuffles3 {
+  uint8_t interleave[3][3][16], deinterleave[3][3][16];  // [output][input]
+  constexpr Shuffles3() : interleave(), deinterleave() {
+    for (int out = 0; out < 3; ++out) {
+      for (int in = 0; in < 3; ++in) {
+        for (int i = 0; i < 16; ++i) {
+          const int from = 16 * out + i, to = 3 * i + out;
+          interleave[out][in][i] = static_cast<uint8_t>(from % 3 == in ? from / 3 : 0x80);
+          deinterleave[out][in][i] = static_cast<uint8_t>(to / 16 == in ? to % 16 : 0x80);
+        }
+      }
+    }
+  }
 };
-// Of bytes 16 * part ... of the joined planes, those of a plane, out of 16 bytes of it.
-constexpr ByteOrder JoinedOrder(int part, int plane) {
-  ByteOrder order = {};
-  for (int i = 0; i < 16; ++i) {
-    const int at = 16 * part + i;
-    order.from[i] = static_cast<int8_t>(at % 3 == plane ? at / 3 : -1);
-  }
-  return order;
+constexpr Shuffles3 kShuffles3;
+
+inline __m128i Shuffled3(const __m128i* x, const uint8_t (*masks)[16]) {
+  const __m128i a = _mm_shuffle_epi8(x[0], _mm_loadu_si128((const __m128i*)masks[0]));
+  const __m128i b = _mm_shuffle_epi8(x[1], _mm_loadu_si128((const __m128i*)masks[1]));
+  const __m128i c = _mm_shuffle_epi8(x[2], _mm_loadu_si128((const __m128i*)masks[2]));
+  return _mm_or_si128(_mm_or_si128(a, b), c);
 }
-// Of 16 bytes of a plane, those in bytes 16 * part ... of the joined planes.
-constexpr ByteOrder PartedOrder(int part, int plane) {
-  ByteOrder order = {};
-  for (int i = 0; i < 16; ++i) {
-    const int at = 3 * i + plane - 16 * part;
-    order.from[i] = static_cast<int8_t>(at >= 0 && at < 16 ? at : -1);
-  }
-  return order;
+inline void Interleave3Bytes(const char* src, ptrdiff_t stride, char* dst) {
+  __m128i x[3];
+  for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + i * stride));
+  for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + 16 * i), Shuffled3(x, kShuffles3.interleave[i]));
 }
-inline __m128i Reorder(__m128i x, const ByteOrder& order) {
-  return _mm_shuffle_epi8(x, _mm_load_si128((const __m128i*)order.from));
+inline void Deinterleave3Bytes(const char* src, char* dst, ptrdiff_t stride) {
+  __m128i x[3];
+  for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + 16 * i));
+  for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + i * stride), Shuffled3(x, kShuffles3.deinterleave[i]));
 }
-// order[i][j]: what result i takes from source j.
-inline __m128i Merge(const __m128i (&x)[3], const ByteOrder (&order)[3]) {
-  return _mm_or_si128(_mm_or_si128(Reorder(x[0], order[0]), Reorder(x[1], order[1])), Reorder(x[2], order[2]));
+#else
+inline void Interleave3Bytes(const char* src, ptrdiff_t stride, char* dst) {
+  uint8x16x3_t v;
+  v.val[0] = vld1q_u8((const uint8_t*)src);
+  v.val[1] = vld1q_u8((const uint8_t*)(src + stride));
+  v.val[2] = vld1q_u8((const uint8_t*)(src + 2 * stride));
+  vst3q_u8((uint8_t*)dst, v);
 }
+inline void Deinterleave3Bytes(const char* src, char* dst, ptrdiff_t stride) {
+  const uint8x16x3_t v = vld3q_u8((const uint8_t*)src);
+  vst1q_u8((uint8_t*)dst, v.val[0]);
+  vst1q_u8((uint8_t*)(dst + stride), v.val[1]);
+  vst1q_u8((uint8_t*)(dst + 2 * stride), v.val[2]);
+}
+#endif
+
+// Interleave3 joins values of three planes, Deinterleave3 parts them; both return how many of each plane they did.
 inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols, uint8_t) {
-  static constexpr ByteOrder kOrder[3][3] = {{JoinedOrder(0, 0), JoinedOrder(0, 1), JoinedOrder(0, 2)},
-                                             {JoinedOrder(1, 0), JoinedOrder(1, 1), JoinedOrder(1, 2)},
-                                             {JoinedOrder(2, 0), JoinedOrder(2, 1), JoinedOrder(2, 2)}};
   size_t j = 0;
-  for (; j + 16 <= cols; j += 16) {
-    __m128i x[3];
-    for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + i * stride + j));
-    for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + 3 * j + 16 * i), Merge(x, kOrder[i]));
-  }
+  for (; j + 16 <= cols; j += 16) Interleave3Bytes(src + j, stride, dst + 3 * j);
   return j;
 }
 inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t rows, uint8_t) {
-  static constexpr ByteOrder kOrder[3][3] = {{PartedOrder(0, 0), PartedOrder(1, 0), PartedOrder(2, 0)},
-                                             {PartedOrder(0, 1), PartedOrder(1, 1), PartedOrder(2, 1)},
-                                             {PartedOrder(0, 2), PartedOrder(1, 2), PartedOrder(2, 2)}};
-  size_t j = 0;
-  for (; j + 16 <= rows; j += 16) {
-    __m128i x[3];
-    for (int i = 0; i < 3; ++i) x[i] = _mm_loadu_si128((const __m128i*)(src + 3 * j + 16 * i));
-    for (int i = 0; i < 3; ++i) _mm_storeu_si128((__m128i*)(dst + i * stride + j), Merge(x, kOrder[i]));
-  }
-  return j;
+  size_t i = 0;
+  for (; i + 16 <= rows; i += 16) Deinterleave3Bytes(src + 3 * i, dst + i, stride);
+  return i;
 }
-
+#if defined(__x86_64__)
 // a0 b0 c0 a1 | b1 c1 a2 b2 | c2 a3 b3 c3, and back.
 inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols, uint32_t) {
   size_t j = 0;
@@ -215,27 +222,6 @@ inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t
   return i;
 }
 #else
-inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols, uint8_t) {
-  size_t j = 0;
-  for (; j + 16 <= cols; j += 16) {
-    uint8x16x3_t v;
-    v.val[0] = vld1q_u8((const uint8_t*)(src + j));
-    v.val[1] = vld1q_u8((const uint8_t*)(src + stride + j));
-    v.val[2] = vld1q_u8((const uint8_t*)(src + 2 * stride + j));
-    vst3q_u8((uint8_t*)(dst + 3 * j), v);
-  }
-  return j;
-}
-inline size_t Deinterleave3(const char* src, char* dst, ptrdiff_t stride, size_t rows, uint8_t) {
-  size_t i = 0;
-  for (; i + 16 <= rows; i += 16) {
-    const uint8x16x3_t v = vld3q_u8((const uint8_t*)(src + 3 * i));
-    vst1q_u8((uint8_t*)(dst + i), v.val[0]);
-    vst1q_u8((uint8_t*)(dst + stride + i), v.val[1]);
-    vst1q_u8((uint8_t*)(dst + 2 * stride + i), v.val[2]);
-  }
-  return i;
-}
 inline size_t Interleave3(const char* src, ptrdiff_t stride, char* dst, size_t cols, uint32_t) {
   size_t j = 0;
   for (; j + 4 <= cols; j += 4) {
