@@ -9,6 +9,8 @@ import pathlib
 import sys
 from types import ModuleType
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -22,3 +24,11 @@ def tool(name: str) -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+def fuzz_program(*builds: str) -> pathlib.Path:
+    """Returns the driver of damaged bundles of the first of these builds that has it; skips where none has."""
+    for program in (ROOT / "build" / build / "fuzz_bundle" for build in builds):
+        if program.exists():
+            return program
+    pytest.skip(f"fuzz_bundle is built in none of build/{', build/'.join(builds)}; tools/test builds it")

@@ -12,12 +12,10 @@ import subprocess
 
 import pytest
 from parity.op_bundles import one_op_bundle, operands
-from tool_scripts import tool
+from tool_scripts import fuzz_program, tool
 
 from tealight import ops
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = [ROOT / "build" / name / "fuzz_bundle" for name in ("asan", "host")]
 SEED = 20261124
 MUTATIONS = 100
 STRUCTURAL = 25
@@ -34,9 +32,7 @@ def _bundles(op: str) -> list[bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize("op", [op for op in ops.names() if ops.get(op).cases()])
 def test_damaged_bundles_give_a_status(op: str, tmp_path: pathlib.Path) -> None:
-    program = next((p for p in PROGRAMS if p.exists()), None)
-    if program is None:
-        pytest.skip("fuzz_bundle is not built; tools/test builds it")
+    program = fuzz_program("asan", "host")
     mutate = tool("fuzz/mutate")
     path, fields = tmp_path / "op.tea", tmp_path / "op.fields"
     for data in _bundles(op):

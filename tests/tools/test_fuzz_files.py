@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from parity.op_bundles import one_op_bundle, operands
+from tool_scripts import fuzz_program
 
 from tealight import ops
 from tealight.bundle import writer
@@ -27,18 +28,14 @@ def bundle(tmp_path):
 
 
 def test_every_variant_is_counted(bundle):
-    program = ROOT / "build" / "host" / "fuzz_bundle"
-    if not program.exists():
-        pytest.skip("build/host/fuzz_bundle is not built; tools/test builds it")
+    program = fuzz_program("host")
     total, reports = files.damage(program, bundle, 160, 3)
     assert reports == []
     assert total["variants"] == 160 and total["ran"] > 0 and total["silent"] == 0
 
 
 def test_inputs_whose_dims_depend_on_each_other_are_run(tmp_path):
-    program = ROOT / "build" / "host" / "fuzz_bundle"
-    if not program.exists():
-        pytest.skip("build/host/fuzz_bundle is not built; tools/test builds it")
+    program = fuzz_program("host")
     graph = Graph("main")
     total = graph.add_input("x", TensorType(DType.FLOAT32, ("n", "m", 64)))
     for i in range(4):  # by chance all dims fit in one run of thousands

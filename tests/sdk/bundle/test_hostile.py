@@ -17,7 +17,7 @@ import sys
 
 import numpy as np
 import pytest
-from tool_scripts import tool
+from tool_scripts import fuzz_program, tool
 
 import tealight
 from tealight.bundle import reader
@@ -31,14 +31,6 @@ SEED = int(os.environ.get("TEALIGHT_FUZZ_SEED", "20261124"))
 #: Variants of bytes and of decoded tables for each model. 2000 take hours of sanitized runs over all models:
 #: TEALIGHT_FUZZ=full asks for them, the daily run takes a sample.
 OWN, STRUCTURAL = (1750, 250) if os.environ.get("TEALIGHT_FUZZ") == "full" else (100, 20)
-
-
-def _program() -> pathlib.Path:
-    for build in ("asan", "host"):
-        program = ROOT / "build" / build / "fuzz_bundle"
-        if program.exists():
-            return program
-    pytest.skip("fuzz_bundle is not built; tools/test builds it")
 
 
 def _run(arguments: list[str], stdin: bytes | None = None) -> dict[str, int]:
@@ -59,7 +51,7 @@ def _run(arguments: list[str], stdin: bytes | None = None) -> dict[str, int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda p: p.stem)
 def test_damaged_models_give_a_status_with_a_message(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    program, mutate = _program(), tool("fuzz/mutate")
+    program, mutate = fuzz_program("asan", "host"), tool("fuzz/mutate")
     path, fields = tmp_path / "model.tea", tmp_path / "model.fields"
     tealight.build(model, path)
     data = path.read_bytes()
